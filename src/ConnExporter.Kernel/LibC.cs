@@ -1,0 +1,105 @@
+using System.Runtime.InteropServices;
+
+namespace ConnExporter.Kernel;
+
+/// <summary>The system calls this program makes for itself: the one file with P/Invoke declarations.</summary>
+/// <remarks>
+/// <c>statx</c> and <c>getdents64</c> go through <c>syscall(2)</c>: their wrappers are missing from the oldest C libraries that .NET runs on
+/// (glibc 2.27; <c>fstatat</c> is a symbol only since 2.33).
+/// </remarks>
+internal static unsafe partial class LibC
+{
+    public const int AtFdCwd = -100;
+    public const int OpenReadOnly = 0;
+    public const int OpenDirectory = 0x10000;
+    public const int OpenCloseOnExec = 0x80000;
+    public const int AfNetlink = 16;
+    public const int SockRaw = 3;
+    public const int SockCloseOnExec = 0x80000;
+    public const int NetlinkSockDiag = 4;
+    public const int MsgTrunc = 0x20;
+    public const int SolSocket = 1;
+    public const int SoReceiveTimeout = 20;
+    public const int SeekSet = 0;
+    public const int ClockThreadCpuTime = 3;
+    public const int ScClockTicks = 2;
+    public const int ScPageSize = 30;
+
+    // asm/unistd.h; arm64 uses the generic table. On other machines these are -1 and the calls answer ENOSYS.
+    private static readonly nint StatxNumber = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 332,
+        Architecture.Arm64 => 291,
+        _ => -1,
+    };
+
+    private static readonly nint GetDents64Number = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 217,
+        Architecture.Arm64 => 61,
+        _ => -1,
+    };
+
+    // O_DIRECTORY and a few other flags differ between machines; only this one is used here.
+    public static readonly int DirectoryFlag = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : OpenDirectory;
+
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    public static partial int OpenAt(int directory, byte* path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "pread64", SetLastError = true)]
+    public static partial nint PRead(int descriptor, byte* buffer, nint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(int descriptor, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
+    public static partial long LSeek(int descriptor, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int domain, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    public static partial nint Send(int descriptor, byte* buffer, nint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
+    public static partial nint Receive(int descriptor, byte* buffer, nint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetSocketOption(int descriptor, int level, int option, void* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
+    public static partial int ClockGetTime(int clock, out TimeSpec time);
+
+    [LibraryImport("libc", EntryPoint = "sysconf", SetLastError = true)]
+    public static partial nint SysConf(int name);
+
+    public static int Statx(int directory, byte* path, int flags, uint mask, StatxBuffer* buffer) =>
+        (int)SystemCall(StatxNumber, directory, (nint)path, flags, (nint)mask, (nint)buffer);
+
+    public static nint GetDents64(int descriptor, byte* buffer, nint count) =>
+        SystemCall(GetDents64Number, descriptor, (nint)buffer, count, 0, 0);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d, nint e);
+
+    /// <summary>struct timespec on 64-bit Linux.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeSpec
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+
+    /// <summary>struct statx (linux/stat.h), 256 bytes, with the fields used here.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    public struct StatxBuffer
+    {
+        [FieldOffset(32)]
+        public ulong Inode;
+        [FieldOffset(40)]
+        public ulong Size;
+    }
+}

@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+
+namespace ConnExporter.Kernel.Netlink;
+
+/// <summary>What to ask of <c>inet_diag</c>: a dump of the TCP sockets, both families, in the given states.</summary>
+/// <remarks>
+/// The request has the old type <c>TCPDIAG_GETSOCK</c> (18): it walks IPv4 and IPv6 in one go, where the newer type needs one walk a family
+/// (kernel-facts §1; net/ipv4/inet_diag.c:inet_diag_dump_compat). No privilege is needed.
+/// </remarks>
+/// <param name="States">Mask of <c>1 &lt;&lt; state</c>. Bits above 12 make newer kernels walk other tables: leave them 0.</param>
+/// <param name="Extensions">Mask of <c>1 &lt;&lt; (attribute - 1)</c>: what each record shall carry.</param>
+public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
+{
+    /// <summary>The bytes of a request.</summary>
+    public const int Size = NetlinkMessageReader.HeaderSize + 60;
+
+    /// <summary>All states that a dump of hashed sockets can show: 1 to 11, and request sockets.</summary>
+    public const uint AllStates = 0xfff;
+
+    /// <summary>The extension bit for <c>INET_DIAG_SKMEMINFO</c>.</summary>
+    public const byte SocketMemory = 1 << (SocketRecord.SocketMemoryAttribute - 1);
+
+    internal const ushort MessageType = 18;
+    private const ushort RequestAndDump = 0x301;
+
+    /// <summary>The mask bit of one state.</summary>
+    /// <param name="state">The state.</param>
+    public static uint Bit(TcpState state) => 1u << (int)state;
+
+    /// <summary>Writes the request as it goes to the kernel.</summary>
+    /// <param name="buffer">At least <see cref="Size"/> bytes.</param>
+    /// <param name="sequence">The sequence number that the answers will carry.</param>
+    public void Write(Span<byte> buffer, uint sequence)
+    {
+        buffer = buffer[..Size];
+        buffer.Clear();
+
+        // struct nlmsghdr, then struct inet_diag_req (linux/inet_diag.h): family 0, lengths 1 and 2, ext 3, id 4..52, states 52, dbs 56.
+        MemoryMarshal.Write(buffer, (uint)Size);
+        MemoryMarshal.Write(buffer[4..], MessageType);
+        MemoryMarshal.Write(buffer[6..], RequestAndDump);
+        MemoryMarshal.Write(buffer[8..], sequence);
+        Span<byte> request = buffer[NetlinkMessageReader.HeaderSize..];
+        request[3] = Extensions;
+        MemoryMarshal.Write(request[52..], States);
+    }
+}

@@ -1,0 +1,114 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace ConnExporter.Kernel.Netlink;
+
+/// <summary>One socket of a dump: <c>struct inet_diag_msg</c> (linux/inet_diag.h, 72 bytes) and its attributes, read in place.</summary>
+public readonly ref struct SocketRecord
+{
+    internal const int MessageSize = 72;
+    internal const byte SocketMemoryAttribute = 7;
+    internal const byte ShutdownAttribute = 8;
+    private const byte FamilyV4 = 2;
+    private const int DropsOffset = 8 * sizeof(uint);
+    private readonly ReadOnlySpan<byte> bytes;
+
+    /// <summary>A record over the payload of one message.</summary>
+    /// <param name="payload">The bytes after the netlink header.</param>
+    /// <exception cref="KernelReadException">Shorter than the fixed part.</exception>
+    public SocketRecord(ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length < MessageSize)
+        {
+            throw KernelReadException.Protocol($"sock_diag: a record of {payload.Length} bytes; {MessageSize} is the least");
+        }
+
+        bytes = payload;
+    }
+
+    /// <summary>The state, Unknown where the kernel has one that this program does not know.</summary>
+    public TcpState State => bytes[1] <= (byte)TcpState.Closing ? (TcpState)bytes[1] : TcpState.Unknown;
+
+    /// <summary>A TIME_WAIT minisocket or the one an orphan in FIN_WAIT2 leaves behind (timer 3: net/ipv4/inet_diag.c:inet_twsk_diag_fill).</summary>
+    public bool IsTimeWaitMinisocket => bytes[2] == 3;
+
+    /// <summary>
+    /// A socket with everything that belongs to one, neither a request nor a minisocket. Only those carry <c>INET_DIAG_SHUTDOWN</c>, on
+    /// every kernel and without being asked (net/ipv4/inet_diag.c:inet_diag_msg_attrs_fill).
+    /// </summary>
+    public bool IsFullSocket => TryGetAttribute(ShutdownAttribute, out _);
+
+    /// <summary>Local port.</summary>
+    public ushort LocalPort => BinaryPrimitives.ReadUInt16BigEndian(bytes[4..]);
+
+    /// <summary>Remote port.</summary>
+    public ushort RemotePort => BinaryPrimitives.ReadUInt16BigEndian(bytes[6..]);
+
+    /// <summary>Local address.</summary>
+    public InetAddress LocalAddress => ReadAddress(bytes[8..24]);
+
+    /// <summary>Remote address.</summary>
+    public InetAddress RemoteAddress => ReadAddress(bytes[24..40]);
+
+    /// <summary>A number that the kernel gives to a socket once and never again while it runs.</summary>
+    public ulong Cookie => MemoryMarshal.Read<uint>(bytes[44..]) | ((ulong)MemoryMarshal.Read<uint>(bytes[48..]) << 32);
+
+    /// <summary>LISTEN: connections that wait to be accepted. Others: bytes received and not yet read.</summary>
+    public uint ReceiveQueue => MemoryMarshal.Read<uint>(bytes[56..]);
+
+    /// <summary>LISTEN: the limit of the accept queue, min(backlog, somaxconn). Others: bytes not yet acknowledged by the peer.</summary>
+    public uint SendQueue => MemoryMarshal.Read<uint>(bytes[60..]);
+
+    /// <summary>Inode of the descriptor; 0 where no process holds one.</summary>
+    public uint Inode => MemoryMarshal.Read<uint>(bytes[68..]);
+
+    /// <summary>
+    /// <c>sk_drops</c> from INET_DIAG_SKMEMINFO, a 32-bit counter that wraps. On a listener it rises with each connection turned away
+    /// (kernel-facts §5).
+    /// </summary>
+    /// <param name="drops">The counter, where the record carries it.</param>
+    public bool TryGetDrops(out uint drops)
+    {
+        if (TryGetAttribute(SocketMemoryAttribute, out ReadOnlySpan<byte> memory) && memory.Length >= DropsOffset + sizeof(uint))
+        {
+            drops = MemoryMarshal.Read<uint>(memory[DropsOffset..]);
+            return true;
+        }
+
+        drops = 0;
+        return false;
+    }
+
+    /// <summary>Finds an attribute.</summary>
+    /// <param name="type">Its number (<c>INET_DIAG_*</c>).</param>
+    /// <param name="value">Its bytes.</param>
+    /// <exception cref="KernelReadException">An attribute that does not fit in the record.</exception>
+    public bool TryGetAttribute(byte type, out ReadOnlySpan<byte> value)
+    {
+        const int Header = 4;
+        ReadOnlySpan<byte> rest = bytes[MessageSize..];
+        while (!rest.IsEmpty)
+        {
+            int length = rest.Length >= Header ? MemoryMarshal.Read<ushort>(rest) : 0;
+            if (length < Header || length > rest.Length)
+            {
+                throw KernelReadException.Protocol($"sock_diag: an attribute of {length} bytes in a record with {rest.Length} left");
+            }
+
+            if ((MemoryMarshal.Read<ushort>(rest[2..]) & 0x3fff) == type)
+            {
+                value = rest[Header..length];
+                return true;
+            }
+
+            int aligned = (length + 3) & ~3;
+            rest = aligned >= rest.Length ? default : rest[aligned..];
+        }
+
+        value = default;
+        return false;
+    }
+
+    private InetAddress ReadAddress(ReadOnlySpan<byte> address) =>
+        bytes[0] == FamilyV4 ? InetAddress.ReadV4(address) : InetAddress.ReadV6(address);
+}

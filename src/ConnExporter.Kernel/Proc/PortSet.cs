@@ -1,0 +1,64 @@
+using System.Collections;
+
+namespace ConnExporter.Kernel.Proc;
+
+/// <summary>A set of ports, as <c>net.ipv4.ip_local_reserved_ports</c> writes one: <c>8080,9000-9099</c>.</summary>
+public sealed class PortSet
+{
+    private readonly BitArray bits = new(ushort.MaxValue + 1);
+
+    private PortSet()
+    {
+    }
+
+    /// <summary>Reads a comma-separated list of ports and ranges; an empty text is the empty set.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <exception cref="KernelReadException">Broken where the text is anything else.</exception>
+    public static PortSet Parse(string path, ReadOnlySpan<byte> text)
+    {
+        var set = new PortSet();
+        ReadOnlySpan<byte> list = text.Trim(" \t\n"u8);
+        if (list.IsEmpty)
+        {
+            return set;
+        }
+
+        foreach (Range part in list.Split((byte)','))
+        {
+            ReadOnlySpan<byte> item = list[part];
+            int dash = item.IndexOf((byte)'-');
+            ReadOnlySpan<byte> first = dash < 0 ? item : item[..dash];
+            ReadOnlySpan<byte> last = dash < 0 ? item : item[(dash + 1)..];
+            if (!Fields.TryNumber(first, out ulong low) || !Fields.TryNumber(last, out ulong high) || low > high || high > ushort.MaxValue)
+            {
+                throw KernelReadException.Parse(path, "ports and ranges of ports", item);
+            }
+
+            for (int port = (int)low; port <= (int)high; port++)
+            {
+                set.bits[port] = true;
+            }
+        }
+
+        return set;
+    }
+
+    /// <summary>Whether a port is in the set.</summary>
+    /// <param name="port">The port.</param>
+    public bool Contains(ushort port) => bits[port];
+
+    /// <summary>How many ports of a range are in the set.</summary>
+    /// <param name="first">The first port.</param>
+    /// <param name="last">The last port, included.</param>
+    public int CountIn(ushort first, ushort last)
+    {
+        int count = 0;
+        for (int port = first; port <= last; port++)
+        {
+            count += bits[port] ? 1 : 0;
+        }
+
+        return count;
+    }
+}

@@ -1,0 +1,132 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ConnExporter.Kernel.Proc;
+
+/// <summary>One file of a proc or sysctl tree, with its descriptor and its buffer kept between reads. For one thread at a time.</summary>
+/// <remarks>
+/// <c>pread</c> on a kept descriptor makes the kernel render the file anew and costs half of what opening it again would. A read that fails
+/// closes the descriptor: the next one opens again and so finds a module that was loaded or a namespace that went away.
+/// </remarks>
+public sealed unsafe class ProcFile : IDisposable
+{
+    /// <summary>No file read this way comes near it; what does is not what it claims to be.</summary>
+    internal const int SizeLimit = 4 * 1024 * 1024;
+    private const int FirstBuffer = 4096;
+
+    private readonly byte[] pathBytes;
+    private byte[] buffer = [];
+    private DescriptorHandle? handle;
+
+    /// <summary>A file by path; nothing is opened yet.</summary>
+    /// <param name="path">The full path.</param>
+    public ProcFile(string path)
+    {
+        Path = path;
+        pathBytes = Encoding.UTF8.GetBytes(path + '\0');
+    }
+
+    /// <summary>The full path.</summary>
+    public string Path { get; }
+
+    /// <summary>Reads the whole file; the span holds until the next call.</summary>
+    /// <exception cref="KernelReadException">
+    /// Absent where there is no such file, Denied where the kernel refuses, Broken for any other errno and above 4 MiB.
+    /// </exception>
+    public ReadOnlySpan<byte> Read()
+    {
+        try
+        {
+            handle ??= Open();
+            int length = 0;
+            while (true)
+            {
+                if (length == buffer.Length)
+                {
+                    Grow();
+                }
+
+                int got = ReadAt(length);
+                if (got == 0)
+                {
+                    return buffer.AsSpan(0, length);
+                }
+
+                length += got;
+            }
+        }
+        catch (KernelReadException)
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads a file of one unsigned number, as most sysctls are.</summary>
+    /// <exception cref="KernelReadException">As <see cref="Read"/>; Broken where the content is not one number.</exception>
+    public ulong ReadNumber()
+    {
+        ReadOnlySpan<byte> content = Read();
+        var fields = new Fields(content);
+        return fields.TryNextNumber(out ulong value) && fields.AtEnd ? value : throw KernelReadException.Parse(Path, "one number", content);
+    }
+
+    /// <summary>Closes the descriptor; a later read opens it again.</summary>
+    public void Dispose()
+    {
+        handle?.Dispose();
+        handle = null;
+    }
+
+    private DescriptorHandle Open()
+    {
+        fixed (byte* path = pathBytes)
+        {
+            while (true)
+            {
+                int descriptor = LibC.OpenAt(LibC.AtFdCwd, path, LibC.OpenReadOnly | LibC.OpenCloseOnExec);
+                if (descriptor >= 0)
+                {
+                    return new DescriptorHandle(descriptor);
+                }
+
+                int errno = Marshal.GetLastPInvokeError();
+                if (errno != Errno.Interrupted)
+                {
+                    throw KernelReadException.FromErrno(Path, errno);
+                }
+            }
+        }
+    }
+
+    private int ReadAt(int offset)
+    {
+        fixed (byte* bytes = buffer)
+        {
+            while (true)
+            {
+                nint got = LibC.PRead(handle!.Value, bytes + offset, buffer.Length - offset, offset);
+                if (got >= 0)
+                {
+                    return (int)got;
+                }
+
+                int errno = Marshal.GetLastPInvokeError();
+                if (errno != Errno.Interrupted)
+                {
+                    throw KernelReadException.FromErrno(Path, errno);
+                }
+            }
+        }
+    }
+
+    private void Grow()
+    {
+        if (buffer.Length >= SizeLimit)
+        {
+            throw new KernelReadException(FailureKind.Broken, "too_large", $"{Path}: more than {SizeLimit} bytes");
+        }
+
+        Array.Resize(ref buffer, buffer.Length == 0 ? FirstBuffer : buffer.Length * 2);
+    }
+}

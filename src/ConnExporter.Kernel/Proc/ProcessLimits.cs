@@ -1,0 +1,36 @@
+namespace ConnExporter.Kernel.Proc;
+
+/// <summary><c>/proc/PID/limits</c> (fs/proc/base.c:proc_pid_limits).</summary>
+public static class ProcessLimits
+{
+    private static ReadOnlySpan<byte> OpenFiles => "Max open files"u8;
+
+    /// <summary>Reads the soft limit of open files.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <returns>The limit; <see cref="ulong.MaxValue"/> for "unlimited".</returns>
+    /// <exception cref="KernelReadException">Broken where the line is missing or holds something else.</exception>
+    public static ulong ParseSoftOpenFiles(string path, ReadOnlySpan<byte> text)
+    {
+        var lines = new Lines(text);
+        while (lines.TryNext(out ReadOnlySpan<byte> line))
+        {
+            if (!line.StartsWith(OpenFiles))
+            {
+                continue;
+            }
+
+            var fields = new Fields(line[OpenFiles.Length..]);
+            if (!fields.TryNext(out ReadOnlySpan<byte> soft))
+            {
+                break;
+            }
+
+            return soft.SequenceEqual("unlimited"u8) ? ulong.MaxValue
+                : Fields.TryNumber(soft, out ulong value) ? value
+                : throw KernelReadException.Parse(path, "a number after 'Max open files'", line);
+        }
+
+        throw KernelReadException.Parse(path, "a line 'Max open files'", text);
+    }
+}

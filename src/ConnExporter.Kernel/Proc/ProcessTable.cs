@@ -1,0 +1,273 @@
+using System.Buffers.Text;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ConnExporter.Kernel.Proc;
+
+/// <summary>How a look at one process ended. A process can be gone at any time: that is no error.</summary>
+public enum ProcessAccess
+{
+    /// <summary>Read.</summary>
+    Ok,
+
+    /// <summary>It has ended.</summary>
+    Gone,
+
+    /// <summary>The kernel refused: another user's process, and a capability is missing; or it is hidden.</summary>
+    Denied,
+}
+
+/// <summary>The processes of a proc file system, read through one kept directory and one kept buffer. For one thread at a time.</summary>
+public sealed unsafe class ProcessTable : IDisposable
+{
+    private const int BufferSize = 32 * 1024;
+    private const int RecordHeader = 19;
+    private const uint StatxInodeAndSize = 0x100 | 0x200;
+
+    private readonly string root;
+    private readonly byte[] rootBytes;
+    private readonly byte[] entries = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
+    private readonly byte[] nested = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
+    private DescriptorHandle? directory;
+    private bool? sizeIsCount;
+    private int position;
+    private int filled;
+
+    /// <summary>The processes below a root; nothing is opened yet.</summary>
+    /// <param name="proc">The proc file system.</param>
+    public ProcessTable(ProcFs proc)
+    {
+        ArgumentNullException.ThrowIfNull(proc);
+        root = proc.Root;
+        rootBytes = Encoding.UTF8.GetBytes(root + '\0');
+    }
+
+    /// <summary>
+    /// Whether this kernel tells the number of descriptors as the size of <c>/proc/PID/fd</c> (Linux 6.2 and newer,
+    /// fs/proc/fd.c:proc_fd_getattr). Found out by comparing, not by version: distributions port changes back. Null until the first count.
+    /// </summary>
+    public bool? SizeIsDescriptorCount => sizeIsCount;
+
+    /// <summary>Starts over at the first process.</summary>
+    /// <exception cref="KernelReadException">The directory cannot be opened or read.</exception>
+    public void Rewind()
+    {
+        position = filled = 0;
+        if (directory is null)
+        {
+            fixed (byte* path = rootBytes)
+            {
+                int descriptor = LibC.OpenAt(LibC.AtFdCwd, path, LibC.OpenReadOnly | LibC.DirectoryFlag | LibC.OpenCloseOnExec);
+                directory = descriptor >= 0 ? new DescriptorHandle(descriptor) : throw KernelReadException.FromErrno(root, Marshal.GetLastPInvokeError());
+            }
+        }
+        else if (LibC.LSeek(directory.Value, 0, LibC.SeekSet) < 0)
+        {
+            throw KernelReadException.FromErrno(root, Marshal.GetLastPInvokeError());
+        }
+    }
+
+    /// <summary>Finds the next process.</summary>
+    /// <param name="pid">Its process id (thread group id).</param>
+    /// <returns>False after the last.</returns>
+    /// <exception cref="KernelReadException">The directory cannot be read.</exception>
+    public bool TryNext(out int pid)
+    {
+        while (TryNextName(directory!, entries, ref position, ref filled, out ReadOnlySpan<byte> name))
+        {
+            if (name[0] is >= (byte)'1' and <= (byte)'9' && Utf8Parser.TryParse(name, out pid, out int used) && used == name.Length)
+            {
+                return true;
+            }
+        }
+
+        pid = 0;
+        return false;
+    }
+
+    /// <summary>Counts the descriptors a process has open.</summary>
+    /// <param name="pid">The process.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="identity">
+    /// The inode number of its directory: while it stays the same, the process is the same, so that what was read of it can be kept. (A new
+    /// number does not mean a new process: the kernel may have dropped the entry from its cache.)
+    /// </param>
+    /// <exception cref="KernelReadException">Broken for an errno that does not mean gone or denied.</exception>
+    public ProcessAccess CountDescriptors(int pid, out ulong count, out ulong identity)
+    {
+        Span<byte> path = stackalloc byte[32];
+        PathOf(pid, "fd"u8, path);
+        ProcessAccess access = Stat(path, out LibC.StatxBuffer status);
+        count = status.Size;
+        identity = status.Inode;
+        if (access != ProcessAccess.Ok || sizeIsCount == true)
+        {
+            return access;
+        }
+
+        access = List(path, out ulong listed);
+        if (access != ProcessAccess.Ok)
+        {
+            return access;
+        }
+
+        // Nothing open tells nothing. Otherwise a size that is no count (0 on older kernels) settles it; to believe in one, the kernel must
+        // tell the same before and after the listing.
+        if (sizeIsCount is null && listed > 0 && Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == status.Size)
+        {
+            sizeIsCount = listed == status.Size;
+        }
+
+        count = listed;
+        return ProcessAccess.Ok;
+    }
+
+    /// <summary>Reads a small file of a process; the span holds until the next call on this object.</summary>
+    /// <param name="pid">The process.</param>
+    /// <param name="name">The file below the process's directory.</param>
+    /// <param name="content">The content, cut at 32 KiB.</param>
+    /// <exception cref="KernelReadException">Broken for an errno that does not mean gone or denied.</exception>
+    public ProcessAccess ReadFile(int pid, ReadOnlySpan<byte> name, out ReadOnlySpan<byte> content)
+    {
+        content = default;
+        Span<byte> path = stackalloc byte[32];
+        PathOf(pid, name, path);
+        using DescriptorHandle? file = Open(path, 0, out ProcessAccess access);
+        if (file is null)
+        {
+            return access;
+        }
+
+        int length = 0;
+        fixed (byte* bytes = nested)
+        {
+            while (length < nested.Length)
+            {
+                nint got = LibC.Read(file.Value, bytes + length, nested.Length - length);
+                if (got < 0)
+                {
+                    return Failed(path);
+                }
+
+                if (got == 0)
+                {
+                    break;
+                }
+
+                length += (int)got;
+            }
+        }
+
+        content = nested.AsSpan(0, length);
+        return ProcessAccess.Ok;
+    }
+
+    /// <summary>Closes the directory.</summary>
+    public void Dispose()
+    {
+        directory?.Dispose();
+        directory = null;
+    }
+
+    private static bool TryNextName(DescriptorHandle directory, byte[] buffer, ref int position, ref int filled, out ReadOnlySpan<byte> name)
+    {
+        while (true)
+        {
+            if (position >= filled)
+            {
+                fixed (byte* bytes = buffer)
+                {
+                    nint got = LibC.GetDents64(directory.Value, bytes, buffer.Length);
+                    if (got < 0)
+                    {
+                        throw KernelReadException.FromErrno("getdents64", Marshal.GetLastPInvokeError());
+                    }
+
+                    filled = (int)got;
+                    position = 0;
+                }
+
+                if (filled == 0)
+                {
+                    name = default;
+                    return false;
+                }
+            }
+
+            // struct linux_dirent64: inode 0:8, offset 8:8, record length 16:2, type 18:1, name 19, ended by NUL.
+            ReadOnlySpan<byte> record = buffer.AsSpan(position, filled - position);
+            position += MemoryMarshal.Read<ushort>(record[16..]);
+            name = record[RecordHeader..];
+            name = name[..name.IndexOf((byte)0)];
+            if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
+            {
+                return true;
+            }
+        }
+    }
+
+    private static void PathOf(int pid, ReadOnlySpan<byte> name, Span<byte> path)
+    {
+        Utf8Formatter.TryFormat(pid, path, out int written);
+        path[written++] = (byte)'/';
+        name.CopyTo(path[written..]);
+        path[written + name.Length] = 0;
+    }
+
+    private ProcessAccess List(ReadOnlySpan<byte> path, out ulong count)
+    {
+        count = 0;
+        using DescriptorHandle? descriptors = Open(path, LibC.DirectoryFlag, out ProcessAccess access);
+        if (descriptors is null)
+        {
+            return access;
+        }
+
+        try
+        {
+            int at = 0;
+            int end = 0;
+            while (TryNextName(descriptors, nested, ref at, ref end, out _))
+            {
+                count++;
+            }
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            return ProcessAccess.Gone;
+        }
+
+        return ProcessAccess.Ok;
+    }
+
+    private ProcessAccess Stat(ReadOnlySpan<byte> path, out LibC.StatxBuffer status)
+    {
+        status = default;
+        fixed (byte* bytes = path)
+        fixed (LibC.StatxBuffer* buffer = &status)
+        {
+            return LibC.Statx(directory!.Value, bytes, 0, StatxInodeAndSize, buffer) == 0 ? ProcessAccess.Ok : Failed(path);
+        }
+    }
+
+    private DescriptorHandle? Open(ReadOnlySpan<byte> path, int flags, out ProcessAccess access)
+    {
+        fixed (byte* bytes = path)
+        {
+            int descriptor = LibC.OpenAt(directory!.Value, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec | flags);
+            access = descriptor >= 0 ? ProcessAccess.Ok : Failed(path);
+            return descriptor >= 0 ? new DescriptorHandle(descriptor) : null;
+        }
+    }
+
+    private ProcessAccess Failed(ReadOnlySpan<byte> path)
+    {
+        int errno = Marshal.GetLastPInvokeError();
+        return errno switch
+        {
+            Errno.NoEntry or Errno.NoProcess => ProcessAccess.Gone,
+            Errno.NotPermitted or Errno.AccessDenied => ProcessAccess.Denied,
+            _ => throw KernelReadException.FromErrno($"{root}/{Encoding.ASCII.GetString(path[..path.IndexOf((byte)0)])}", errno),
+        };
+    }
+}

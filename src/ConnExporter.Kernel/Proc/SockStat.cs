@@ -1,0 +1,57 @@
+namespace ConnExporter.Kernel.Proc;
+
+/// <summary><c>/proc/net/sockstat</c>: TCP counts that the kernel keeps anyway (net/ipv4/proc.c:sockstat_seq_show).</summary>
+/// <param name="InUse">Hashed IPv4 sockets of the namespace, listeners included, without TIME_WAIT and request sockets.</param>
+/// <param name="Orphans">Sockets that no process holds any more; of the whole host.</param>
+/// <param name="TimeWait">Minisockets of the namespace, both families: TIME_WAIT, and FIN_WAIT2 of orphans.</param>
+/// <param name="MemoryPages">Pages that TCP buffers hold; of the whole host.</param>
+public readonly record struct SockStat(ulong InUse, ulong Orphans, ulong TimeWait, ulong MemoryPages)
+{
+    /// <summary>Reads the line <c>TCP:</c>.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <exception cref="KernelReadException">Broken where the line or one of its four fields is missing.</exception>
+    public static SockStat Parse(string path, ReadOnlySpan<byte> text)
+    {
+        ReadOnlySpan<byte> line = LineOf(path, text, "TCP:"u8);
+        return new(Field(path, line, "inuse"u8), Field(path, line, "orphan"u8), Field(path, line, "tw"u8), Field(path, line, "mem"u8));
+    }
+
+    /// <summary>Reads <c>TCP6: inuse</c> of <c>/proc/net/sockstat6</c>: hashed IPv6 sockets, as <see cref="InUse"/> for IPv4.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <exception cref="KernelReadException">Broken where the line or the field is missing.</exception>
+    public static ulong ParseInUse6(string path, ReadOnlySpan<byte> text) => Field(path, LineOf(path, text, "TCP6:"u8), "inuse"u8);
+
+    private static ReadOnlySpan<byte> LineOf(string path, ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
+    {
+        var lines = new Lines(text);
+        while (lines.TryNext(out ReadOnlySpan<byte> line))
+        {
+            if (line.StartsWith(name))
+            {
+                return line[name.Length..];
+            }
+        }
+
+        throw KernelReadException.Parse(path, $"a line {System.Text.Encoding.ASCII.GetString(name)}", text);
+    }
+
+    private static ulong Field(string path, ReadOnlySpan<byte> line, ReadOnlySpan<byte> name)
+    {
+        var fields = new Fields(line);
+        while (fields.TryNext(out ReadOnlySpan<byte> word))
+        {
+            if (word.SequenceEqual(name))
+            {
+                return fields.TryNextNumber(out ulong value)
+                    ? value
+                    : throw KernelReadException.Parse(path, $"a number after {System.Text.Encoding.ASCII.GetString(name)}", line);
+            }
+
+            fields.TryNext(out _);
+        }
+
+        throw KernelReadException.Parse(path, $"a field {System.Text.Encoding.ASCII.GetString(name)}", line);
+    }
+}
