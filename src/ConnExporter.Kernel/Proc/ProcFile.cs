@@ -67,6 +67,7 @@ public sealed unsafe class ProcFile : IDisposable
     public ulong ReadNumber()
     {
         ReadOnlySpan<byte> content = Read();
+        Lines.RefuseCut(Path, content);
         var fields = new Fields(content);
         return fields.TryNextNumber(out ulong value) && fields.AtEnd ? value : throw KernelReadException.Parse(Path, "one number", content);
     }

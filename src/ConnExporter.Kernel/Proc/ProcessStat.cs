@@ -16,6 +16,8 @@ public readonly record struct ProcessStat(ulong UserTicks, ulong SystemTicks, ul
     /// <exception cref="KernelReadException">Broken where the line is anything else.</exception>
     public static ProcessStat Parse(string path, ReadOnlySpan<byte> text, out ReadOnlySpan<byte> name)
     {
+        Lines.RefuseCut(path, text);
+
         // The name stands in parentheses and may itself hold blanks, parentheses and line ends: the last ')' closes it.
         int open = text.IndexOf((byte)'(');
         int close = text.LastIndexOf((byte)')');
