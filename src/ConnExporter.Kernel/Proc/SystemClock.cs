@@ -18,9 +18,9 @@ public static class SystemClock
         var lines = new Lines(path, text);
         while (lines.TryNext(out ReadOnlySpan<byte> line))
         {
-            if (line.StartsWith("btime "u8) && Fields.TryNumber(line["btime ".Length..], out ulong seconds))
+            if (line.StartsWith("btime "u8))
             {
-                return seconds;
+                return Fields.TryNumber(line["btime ".Length..], out ulong seconds) ? seconds : throw KernelReadException.Parse(path, "a number after btime", line);
             }
         }
 
