@@ -36,8 +36,11 @@ public static class UnitName
                 continue;
             }
 
+            // A process that ends can outlive its cgroup (kernel/cgroup/cgroup.c:proc_cgroup_show).
+            ReadOnlySpan<byte> deleted = " (deleted)"u8;
             ReadOnlySpan<byte> controllers = line.Slice(first + 1, second);
-            string name = FromPath(line[(first + second + 2)..]);
+            ReadOnlySpan<byte> path = line[(first + second + 2)..];
+            string name = FromPath(path.EndsWith(deleted) ? path[..^deleted.Length] : path);
             if (name == None)
             {
                 continue;
