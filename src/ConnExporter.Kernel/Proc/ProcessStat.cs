@@ -17,6 +17,8 @@ public readonly record struct ProcessStat(int Pid, ulong UserTicks, ulong System
     /// <exception cref="KernelReadException">Broken where the line is anything else.</exception>
     public static ProcessStat Parse(string path, ReadOnlySpan<byte> text, out ReadOnlySpan<byte> name)
     {
+        Lines.RefuseCut(path, text);
+
         // The name stands in parentheses and may itself hold blanks, parentheses and line ends: the last ')' closes it.
         int open = text.IndexOf((byte)'(');
         int close = text.LastIndexOf((byte)')');
