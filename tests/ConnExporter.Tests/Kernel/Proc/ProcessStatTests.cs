@@ -10,7 +10,7 @@ public class ProcessStatTests
     private const string Path = "/proc/413/stat";
     private const string Rest = " S 1 413 413 0 -1 4194560 4521 23454 3 17 91022 187744 77 105 20 0 61 0 912 57344000 2415 18446744073709551615 1 1 0\n";
 
-    private static readonly ProcessStat Expected = new(UserTicks: 91022, SystemTicks: 187744, Threads: 61, StartTicks: 912, VirtualBytes: 57344000, ResidentPages: 2415);
+    private static readonly ProcessStat Expected = new(Pid: 413, UserTicks: 91022, SystemTicks: 187744, Threads: 61, StartTicks: 912, VirtualBytes: 57344000, ResidentPages: 2415);
 
     [Theory]
     [InlineData("linux-4.19")]
@@ -39,9 +39,9 @@ public class ProcessStatTests
     }
 
     [Theory]
-    [InlineData("", "a name in parentheses", "''")]
-    [InlineData("413 nginx S 1 413\n", "a name in parentheses", "413 nginx S")]
-    [InlineData("413 )nginx( S 1 413\n", "a name in parentheses", "413 )nginx(")]
+    [InlineData("", "a process id and a name in parentheses", "''")]
+    [InlineData("413 nginx S 1 413\n", "a process id and a name in parentheses", "413 nginx S")]
+    [InlineData("413 )nginx( S 1 413\n", "a process id and a name in parentheses", "413 )nginx(")]
     [InlineData("413 (nginx) S 1 413 413 0 -1 4194560 4521 23454 3 17 91022\n", "24 fields", "413 (nginx)")]
     [InlineData("413 (nginx) S 1 413 413 0 -1 4194560 4521 23454 3 17 -5 187744 77 105 20 0 61 0 912 57344000 2415 1\n", "a number in field 14", "-5")]
     [InlineData("413 (nginx) S 1 413 413 0 -1 4194560 4521 23454 3 17 1 2 77 105 20 0 61 0 9x 57344000 2415 1\n", "a number in field 22", "9x")]
