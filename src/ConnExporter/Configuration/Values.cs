@@ -35,8 +35,9 @@ internal static class Values
             if (text.EndsWith(suffix, StringComparison.Ordinal)
                 && double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double count))
             {
-                return count * unit is { } interval && interval >= ShortestInterval && interval <= LongestInterval
-                    ? interval
+                // Compared before it is a TimeSpan, which has no room for every number and none for NaN.
+                return count * unit.TotalSeconds >= ShortestInterval.TotalSeconds && count * unit.TotalSeconds <= LongestInterval.TotalSeconds
+                    ? count * unit
                     : throw given.Wrong($"an interval lies between {Format(ShortestInterval)} and {Format(LongestInterval)}");
             }
         }
@@ -47,8 +48,8 @@ internal static class Values
     /// <summary>A duration as a user would write it.</summary>
     public static string Format(TimeSpan duration)
     {
-        (string suffix, TimeSpan unit) = Units.Last(candidate => duration.Ticks % candidate.Unit.Ticks == 0);
-        return $"{duration.Ticks / unit.Ticks}{suffix}";
+        (string suffix, TimeSpan unit) = Units.LastOrDefault(candidate => duration.Ticks % candidate.Unit.Ticks == 0, Units[0]);
+        return $"{duration / unit}{suffix}";
     }
 
     /// <summary><c>host:port</c>; without a host every address.</summary>
