@@ -81,6 +81,9 @@ internal static class Values
             ? given.Text
             : throw given.Wrong("expected a path below /, such as /metrics");
 
+    /// <summary>A path; whether it is there is known when it is used.</summary>
+    public static string Path(Given given) => given.Text.Length > 0 ? given.Text : throw given.Wrong("expected a path");
+
     /// <summary>A directory that is there.</summary>
     public static string Directory(Given given) =>
         System.IO.Directory.Exists(given.Text) ? given.Text : throw given.Wrong("there is no such directory");
