@@ -5,6 +5,7 @@ internal sealed class ManualTime : TimeProvider
 {
     private readonly Lock gate = new();
     private readonly List<ManualTimer> timers = [];
+    private readonly Dictionary<string, bool> readWallLast = [];
     private DateTimeOffset wall = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
     private long ticks = TimeSpan.TicksPerDay;
 
@@ -14,6 +15,7 @@ internal sealed class ManualTime : TimeProvider
     {
         lock (gate)
         {
+            readWallLast[Thread.CurrentThread.Name ?? ""] = true;
             return wall;
         }
     }
@@ -22,7 +24,29 @@ internal sealed class ManualTime : TimeProvider
     {
         lock (gate)
         {
+            readWallLast[Thread.CurrentThread.Name ?? ""] = false;
             return ticks;
+        }
+    }
+
+    /// <summary>Whether it was the wall clock that a thread of this name looked at last.</summary>
+    public bool ReadWallClockLast(string thread)
+    {
+        lock (gate)
+        {
+            return readWallLast.GetValueOrDefault(thread);
+        }
+    }
+
+    /// <summary>Timers that wait.</summary>
+    public int Timers
+    {
+        get
+        {
+            lock (gate)
+            {
+                return timers.Count;
+            }
         }
     }
 
