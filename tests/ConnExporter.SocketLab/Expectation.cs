@@ -39,6 +39,21 @@ public sealed class Expectation
     /// <summary>Counts sockets that were made.</summary>
     public void Add(SocketState state, bool table6, long count = 1) => (table6 ? v6 : v4)[(int)state] += count;
 
+    /// <summary>Adds what another lab has made in the same network namespace.</summary>
+    public void Add(Expectation other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        for (int state = 0; state < Names.Length; state++)
+        {
+            v4[state] += other.v4[state];
+            v6[state] += other.v6[state];
+        }
+
+        Requests += other.Requests;
+        Minisockets += other.Minisockets;
+        ValidMilliseconds = Math.Min(ValidMilliseconds, other.ValidMilliseconds);
+    }
+
     /// <summary>Writes it as one line of JSON.</summary>
     public string ToJson()
     {

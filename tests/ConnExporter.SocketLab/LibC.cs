@@ -30,6 +30,7 @@ internal static unsafe partial class LibC
     public const int InProgress = 115;
     public const int WouldBlock = 11;
     public const int OpenReadOnly = 0;
+    public const int OpenWriteOnly = 1;
     public const int OpenCloseOnExec = 0x80000;
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]

@@ -62,6 +62,7 @@ public sealed class Mix : IDisposable
 
     /// <summary>Retries of SYN and SYN-ACK for half-open sockets, so that they outlive every test.</summary>
     private const int ManyRetries = 30;
+    private const int Batch = 500;
     private const uint FirstSequence = 1_000_000;
     private const ushort DiscardPort = 9;
     private const int MinisocketLifeMilliseconds = 60_000;
@@ -90,8 +91,8 @@ public sealed class Mix : IDisposable
     /// <summary>Makes all sockets; those that live 60 s come last.</summary>
     public void Make()
     {
-        int descriptors = (2 * (plan.EstablishedV4 + plan.EstablishedV6 + plan.EstablishedMapped + plan.FinWait2)) + plan.CloseWait + plan.Orphans
-            + plan.SynSent + plan.FinWait1 + plan.LastAck + plan.Closing + plan.Listen + 1000;
+        int descriptors = (2 * (plan.EstablishedV4 + plan.EstablishedV6 + plan.EstablishedMapped + plan.FinWait2 + Batch)) + plan.CloseWait + plan.Orphans
+            + plan.SynSent + plan.FinWait1 + plan.LastAck + plan.Closing + plan.Listen + Batch;
         if (Resources.AllowSockets(descriptors) < descriptors)
         {
             throw new InvalidOperationException($"{descriptors} descriptors are more than RLIMIT_NOFILE permits");
@@ -190,8 +191,7 @@ public sealed class Mix : IDisposable
         return (socket, port);
     }
 
-    /// <summary>One connection over loopback, both ends open, neither counted yet.</summary>
-    private (int Client, bool ClientIsV6, int Server, bool ServerIsV6) Connect(Family family)
+    private Pair Connect(Family family)
     {
         if (!listeners.TryGetValue(family, out (int Socket, ushort Port, int Pairs) listener) || listener.Pairs == PairsPerListener)
         {
@@ -209,32 +209,44 @@ public sealed class Mix : IDisposable
         int client = Tcp.Create(target.IsV6);
         Tcp.Connect(client, target.WithPort(listener.Port));
         int server = Tcp.Accept(listener.Socket);
-        return (client, target.IsV6, server, family != Family.V4);
+        return new Pair(client, target.IsV6, server, family != Family.V4);
     }
 
-    private void Establish(Family family, int pairs)
+    /// <summary>Connections to listeners that nothing connects to before or after, with all ends open.</summary>
+    /// <remarks>
+    /// All are open before the first is closed: connect() could otherwise pick a port again whose old connection is still a TIME_WAIT here (which
+    /// it recycles) or a CLOSE_WAIT there (which it kills).
+    /// </remarks>
+    private List<Pair> ConnectAll(int count, Func<int, Family> familyOf)
     {
-        for (int i = 0; i < pairs; i++)
+        listeners.Clear();
+        var pairs = new List<Pair>(count);
+        for (int i = 0; i < count; i++)
         {
-            (int client, bool clientIsV6, int server, bool serverIsV6) = Connect(family);
-            Keep(client);
-            Keep(server);
-            Expected.Add(SocketState.Established, clientIsV6);
-            Expected.Add(SocketState.Established, serverIsV6);
+            pairs.Add(Connect(familyOf(i)));
+        }
+
+        return pairs;
+    }
+
+    private void Establish(Family family, int count)
+    {
+        foreach (Pair pair in ConnectAll(count, _ => family))
+        {
+            Keep(pair.Client);
+            Keep(pair.Server);
+            Expected.Add(SocketState.Established, pair.ClientIsV6);
+            Expected.Add(SocketState.Established, pair.ServerIsV6);
         }
     }
 
     private void MakeCloseWait()
     {
-        for (int i = 0; i < plan.CloseWait; i++)
+        foreach (Pair pair in HalfClose(plan.CloseWait))
         {
-            (int client, _, int server, bool serverIsV6) = Connect(FamilyOf(i));
-            Tcp.ShutdownWrite(client);
-            Tcp.WaitFor(server, SocketState.CloseWait);
-            Tcp.WaitFor(client, SocketState.FinWait2);
-            Tcp.Vanish(client);
-            Keep(server);
-            Expected.Add(SocketState.CloseWait, serverIsV6);
+            Tcp.Vanish(pair.Client);
+            Keep(pair.Server);
+            Expected.Add(SocketState.CloseWait, pair.ServerIsV6);
         }
     }
 
@@ -246,42 +258,59 @@ public sealed class Mix : IDisposable
             throw new InvalidOperationException("net.ipv4.tcp_fin_timeout is above 60: orphans would not become minisockets");
         }
 
-        for (int i = 0; i < count; i++)
+        foreach (Pair pair in HalfClose(count))
         {
-            (int client, bool clientIsV6, int server, bool serverIsV6) = Connect(FamilyOf(i));
-            Tcp.ShutdownWrite(client);
-            Tcp.WaitFor(client, SocketState.FinWait2);
-            Tcp.WaitFor(server, SocketState.CloseWait);
-            Keep(server);
-            Expected.Add(SocketState.FinWait2, clientIsV6);
-            Expected.Add(SocketState.CloseWait, serverIsV6);
+            Keep(pair.Server);
+            Expected.Add(SocketState.FinWait2, pair.ClientIsV6);
+            Expected.Add(SocketState.CloseWait, pair.ServerIsV6);
             if (orphaned)
             {
-                Tcp.Close(client);
+                Tcp.Close(pair.Client);
                 Expected.Minisockets++;
             }
             else
             {
-                Keep(client);
+                Keep(pair.Client);
             }
         }
     }
 
     private void MakeTimeWait()
     {
-        for (int i = 0; i < plan.TimeWait; i++)
+        foreach (Pair pair in HalfClose(plan.TimeWait))
         {
-            (int client, bool clientIsV6, int server, _) = Connect(FamilyOf(i));
-            Tcp.ShutdownWrite(client);
-            Tcp.WaitFor(server, SocketState.CloseWait);
-            Tcp.WaitFor(client, SocketState.FinWait2);
-            Tcp.Close(server);
-
             // With its own descriptor still open the client shows CLOSE once the minisocket has taken its place.
-            Tcp.WaitFor(client, SocketState.Close);
-            Tcp.Close(client);
-            Expected.Add(SocketState.TimeWait, clientIsV6);
+            Tcp.Close(pair.Server);
+            Tcp.WaitFor(pair.Client, SocketState.Close);
+            Tcp.Close(pair.Client);
+            Expected.Add(SocketState.TimeWait, pair.ClientIsV6);
             Expected.Minisockets++;
+        }
+    }
+
+    /// <summary>Connections whose client has sent its FIN: FIN_WAIT2 at one end, CLOSE_WAIT at the other, both open and neither counted yet.</summary>
+    private IEnumerable<Pair> HalfClose(int count)
+    {
+        // In batches, each with listeners of its own: RLIMIT_NOFILE need not hold both ends of all of them.
+        for (int done = 0; done < count; done += Batch)
+        {
+            List<Pair> pairs = ConnectAll(Math.Min(Batch, count - done), FamilyOf);
+            foreach (Pair pair in pairs)
+            {
+                Tcp.ShutdownWrite(pair.Client);
+            }
+
+            // All at once: the acknowledgement of a FIN is delayed by up to 40 ms.
+            foreach (Pair pair in pairs)
+            {
+                Tcp.WaitFor(pair.Client, SocketState.FinWait2);
+                Tcp.WaitFor(pair.Server, SocketState.CloseWait);
+            }
+
+            foreach (Pair pair in pairs)
+            {
+                yield return pair;
+            }
         }
     }
 
@@ -388,4 +417,7 @@ public sealed class Mix : IDisposable
             }
         }
     }
+
+    /// <summary>The two ends of a connection over loopback.</summary>
+    private readonly record struct Pair(int Client, bool ClientIsV6, int Server, bool ServerIsV6);
 }

@@ -5,7 +5,7 @@ const string Usage = """
     socket-lab mix --established N --established6 N --established-mapped N (pairs) --close-wait N --fin-wait2 N --orphans N --time-wait N
                    --syn-sent N --syn-recv N --fin-wait1 N --last-ack N --closing N --listen N
                    [--families v4,v6,mapped] [--device 10.99.0.1] [--device6 fd99::1]
-    socket-lab repair --count N [--peers D] [--peer-base 127.2.0.1] [--peer-port 443] [--first N]
+    socket-lab repair --count N [--peers D] [--peer-base 127.2.0.1] [--peer-port 443] [--program /bin/cat]
     socket-lab backlog --limit B --clients C [--reuseport] [--address 127.0.0.1] [--port P]     stdin: close MEMBER | knock CLIENTS | quiet | accept
     socket-lab descriptors --processes P --each F [--nofile LIMIT] [--program /bin/cat]
     Prints "ready {...}" when all is in place, in the network namespace it was started in, and holds it until stdin closes or SIGTERM.
@@ -77,12 +77,12 @@ static void RunRepair(Arguments arguments)
 {
     int count = arguments.Number("count");
     int peers = Math.Max(1, arguments.Number("peers", 1));
-    int first = arguments.Number("first");
     string peerBase = arguments.Text("peer-base", "127.2.0.1");
     int peerPort = arguments.Number("peer-port", 443);
+    string program = arguments.Text("program", "/bin/cat");
     arguments.RejectOthers();
-    using var sockets = new RepairedSockets();
-    sockets.Make(first, count, peers, peerBase, peerPort);
+    using var sockets = new RepairedSockets(program);
+    sockets.Make(count, peers, peerBase, peerPort);
     var expected = new Expectation();
     expected.Add(SocketState.Established, peerBase.Contains(':'), count);
     Hold.UntilEnd(expected.ToJson());
@@ -108,7 +108,7 @@ static void RunDescriptors(Arguments arguments)
     int limit = arguments.Number("nofile");
     string program = arguments.Text("program", "/bin/cat");
     arguments.RejectOthers();
-    using var holders = new DescriptorHolders();
-    holders.Start(processes, each, limit, program);
+    using var holders = new DescriptorHolders(program);
+    holders.Start(processes, each, limit);
     Hold.UntilEnd($$"""{"processes":{{holders.Processes.Count}},"descriptors":{{holders.Processes.Count * each}},"first":{{(holders.Processes.Count > 0 ? holders.Processes[0] : 0)}}}""");
 }

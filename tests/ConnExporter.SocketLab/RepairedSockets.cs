@@ -3,94 +3,75 @@ using System.Diagnostics;
 namespace ConnExporter.SocketLab;
 
 /// <summary>Very many ESTABLISHED sockets without peers, by TCP_REPAIR (needs CAP_NET_ADMIN). About 3.5 kB of kernel memory each.</summary>
-/// <remarks>Where RLIMIT_NOFILE and fs.nr_open do not permit them in one process, further processes of the same program hold the rest.</remarks>
+/// <remarks>Where RLIMIT_NOFILE does not permit them in one process, small processes inherit and hold them by the limit.</remarks>
 public sealed class RepairedSockets : IDisposable
 {
     private const int PortsPerAddress = 60_000;
     private const ushort FirstPort = 2_000;
-    private const int ProgressEvery = 50_000;
+    private const int ProgressEvery = 100_000;
     private readonly List<int> sockets = [];
-    private readonly List<Process> holders = [];
+    private readonly Leash leash;
 
-    /// <summary>Makes sockets <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1.</summary>
-    /// <param name="first">Where to start; holders start where others end.</param>
+    /// <summary>No socket yet.</summary>
+    /// <param name="holder">A program that ends when its stdin does.</param>
+    public RepairedSockets(string holder) => leash = new Leash(holder);
+
+    /// <summary>Makes sockets.</summary>
     /// <param name="count">How many.</param>
     /// <param name="peers">How many addresses they go to, in turn.</param>
     /// <param name="peerBase">The first of those addresses; it needs a route.</param>
     /// <param name="peerPort">The port they go to.</param>
-    public void Make(int first, int count, int peers, string peerBase, int peerPort)
+    public void Make(int count, int peers, string peerBase, int peerPort)
     {
-        int here = Resources.AllowSockets(count);
-        if (here < count)
-        {
-            Delegate(first + here, count - here, peers, peerBase, peerPort);
-        }
+        int perProcess = Resources.AllowSockets(count);
+        var firstPeer = Endpoint.Parse(peerBase);
 
-        var remote = Endpoint.Parse(peerBase);
-        var local = new Endpoint(false, 0x7f01_0001, 0);
-        if (remote.IsV6)
+        // From 127.1.0.1 on, or from ::1 alone.
+        Endpoint firstLocal = firstPeer.IsV6 ? Endpoint.LoopbackV6 : new Endpoint(false, 0x7f01_0001, 0);
+        if (firstPeer.IsV6 && count / peers >= PortsPerAddress)
         {
-            local = Endpoint.LoopbackV6;
+            throw new InvalidOperationException($"{count} sockets to {peers} IPv6 peers are more than one local address has ports for");
         }
 
         long start = Stopwatch.GetTimestamp();
-        for (int i = first; i < first + here; i++)
+        for (int i = 0; i < count; i++)
         {
-            // A number to each peer; 60,000 ports make a local address full.
-            int turn = i / peers;
-            Endpoint from = new(local.IsV6, local.Address + (UInt128)(turn / PortsPerAddress), (ushort)(FirstPort + (turn % PortsPerAddress)));
-            Endpoint to = new(remote.IsV6, remote.Address + (UInt128)(i % peers), (ushort)peerPort);
-            sockets.Add(Tcp.Repair(from, to, 1));
-            if (sockets.Count % ProgressEvery == 0)
+            if (sockets.Count == perProcess)
             {
-                Console.Error.WriteLine($"socket-lab: {sockets.Count} of {here} sockets after {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s");
+                HandOver();
+            }
+
+            int turn = i / peers;
+            Endpoint local = new(firstLocal.IsV6, firstLocal.Address + (UInt128)(turn / PortsPerAddress), (ushort)(FirstPort + (turn % PortsPerAddress)));
+            Endpoint remote = new(firstPeer.IsV6, firstPeer.Address + (UInt128)(i % peers), (ushort)peerPort);
+            sockets.Add(Tcp.Repair(local, remote, 1, closeOnExec: perProcess == count));
+            if (i % ProgressEvery == ProgressEvery - 1)
+            {
+                Console.Error.WriteLine($"socket-lab: {i + 1} of {count} sockets after {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {leash.Processes.Count} holders");
             }
         }
     }
 
-    /// <summary>Closes them, those of the holders too.</summary>
+    /// <summary>Closes them all.</summary>
     public void Dispose()
     {
-        foreach (Process holder in holders)
-        {
-            holder.StandardInput.Close();
-        }
+        leash.Dispose();
+        CloseOwn();
+    }
 
+    private void HandOver()
+    {
+        leash.Spawn();
+        CloseOwn();
+    }
+
+    private void CloseOwn()
+    {
         foreach (int socket in sockets)
         {
             Tcp.Close(socket);
         }
 
         sockets.Clear();
-        foreach (Process holder in holders)
-        {
-            holder.WaitForExit();
-            holder.Dispose();
-        }
-
-        holders.Clear();
-    }
-
-    private void Delegate(int first, int count, int peers, string peerBase, int peerPort)
-    {
-        string program = Environment.ProcessPath ?? throw new InvalidOperationException("the path of this program is unknown");
-        var start = new ProcessStartInfo(program) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
-        {
-            start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "socket-lab.dll"));
-        }
-
-        foreach (string word in (ReadOnlySpan<string>)["repair", "--first", $"{first}", "--count", $"{count}", "--peers", $"{peers}", "--peer-base", peerBase, "--peer-port", $"{peerPort}"])
-        {
-            start.ArgumentList.Add(word);
-        }
-
-        Process holder = Process.Start(start) ?? throw new InvalidOperationException($"{program} could not be started");
-        holders.Add(holder);
-        string? line = holder.StandardOutput.ReadLine();
-        if (line?.StartsWith("ready ", StringComparison.Ordinal) != true)
-        {
-            throw new InvalidOperationException($"a holder of {count} sockets said: {line ?? "nothing"}");
-        }
     }
 }

@@ -9,10 +9,11 @@ internal static unsafe class Tcp
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    public static int Create(bool v6, bool blocking = true) =>
-        LibC.Check(
-            LibC.Socket(v6 ? LibC.AfInet6 : LibC.AfInet, LibC.SockStream | LibC.SockCloseOnExec | (blocking ? 0 : LibC.SockNonBlock), 0),
-            "socket");
+    public static int Create(bool v6, bool blocking = true, bool closeOnExec = true)
+    {
+        int type = LibC.SockStream | (closeOnExec ? LibC.SockCloseOnExec : 0) | (blocking ? 0 : LibC.SockNonBlock);
+        return LibC.Check(LibC.Socket(v6 ? LibC.AfInet6 : LibC.AfInet, type, 0), "socket");
+    }
 
     public static void Set(int socket, int level, int option, int value, string name) =>
         LibC.Check(LibC.SetSocketOption(socket, level, option, &value, sizeof(int)), $"setsockopt({name})");
@@ -116,10 +117,11 @@ internal static unsafe class Tcp
     /// <param name="local">Its own end.</param>
     /// <param name="remote">An address that has a route.</param>
     /// <param name="sequence">The next sequence number of both directions.</param>
-    public static int Repair(Endpoint local, Endpoint remote, uint sequence)
+    /// <param name="closeOnExec">False lets processes that are started from now on hold it too.</param>
+    public static int Repair(Endpoint local, Endpoint remote, uint sequence, bool closeOnExec = true)
     {
         // TCP_REPAIR_ON 1, TCP_RECV_QUEUE 1, TCP_SEND_QUEUE 2, TCP_REPAIR_OFF_NO_WP -1: leaving without a window probe sends nothing.
-        int socket = Create(local.IsV6);
+        int socket = Create(local.IsV6, closeOnExec: closeOnExec);
         SetTcp(socket, LibC.TcpRepair, 1, "TCP_REPAIR");
         SetTcp(socket, LibC.TcpRepairQueue, 1, "TCP_REPAIR_QUEUE");
         SetTcp(socket, LibC.TcpQueueSequence, (int)sequence, "TCP_QUEUE_SEQ");
