@@ -21,6 +21,7 @@ internal sealed unsafe class Leash : IDisposable
     public Leash(string program)
     {
         this.program = program;
+        KeepStrayDescriptors();
         int* ends = stackalloc int[2];
         LibC.Check(LibC.Pipe(ends, LibC.OpenCloseOnExec), "pipe2");
         (readEnd, writeEnd) = (ends[0], ends[1]);
@@ -62,6 +63,19 @@ internal sealed unsafe class Leash : IDisposable
         }
 
         processes.Clear();
+    }
+
+    /// <summary>What this process was itself given beyond the standard descriptors stays here, or the numbers would not be exact.</summary>
+    private static void KeepStrayDescriptors()
+    {
+        foreach (string entry in Directory.EnumerateFileSystemEntries("/proc/self/fd").ToArray())
+        {
+            // The one that the listing itself uses is gone by now.
+            if (int.TryParse(Path.GetFileName(entry), out int descriptor) && descriptor > 2)
+            {
+                _ = LibC.Control(descriptor, LibC.SetDescriptorFlags, LibC.CloseOnExecFlag);
+            }
+        }
     }
 
     // These return the error number instead of setting errno.

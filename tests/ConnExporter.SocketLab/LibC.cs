@@ -32,6 +32,8 @@ internal static unsafe partial class LibC
     public const int OpenReadOnly = 0;
     public const int OpenWriteOnly = 1;
     public const int OpenCloseOnExec = 0x80000;
+    public const int SetDescriptorFlags = 2;
+    public const int CloseOnExecFlag = 1;
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int domain, int type, int protocol);
@@ -71,6 +73,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "open64", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl64", SetLastError = true)]
+    public static partial int Control(int descriptor, int command, nint argument);
 
     [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
     public static partial int Pipe(int* ends, int flags);

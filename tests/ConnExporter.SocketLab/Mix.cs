@@ -69,6 +69,7 @@ public sealed class Mix : IDisposable
 
     private readonly MixPlan plan;
     private readonly List<int> sockets = [];
+    private readonly List<int> unanswered = [];
     private readonly Dictionary<Family, (int Socket, ushort Port, int Pairs)> listeners = [];
     private readonly List<(Endpoint Source, Endpoint Destination)> syns = [];
     private readonly Segment segment = new();
@@ -141,6 +142,14 @@ public sealed class Mix : IDisposable
         }
 
         sockets.Clear();
+
+        // Closed the usual way they would stay for minutes, orphans that wait for an answer.
+        foreach (int socket in unanswered)
+        {
+            Tcp.Vanish(socket);
+        }
+
+        unanswered.Clear();
     }
 
     /// <summary>Waits until the kernel's own totals have stopped moving.</summary>
@@ -354,9 +363,10 @@ public sealed class Mix : IDisposable
         {
             Family family = FamilyOf(i);
             (Endpoint local, Endpoint remote) = NextPeer(family);
-            int socket = Keep(family == Family.Mapped
+            int socket = family == Family.Mapped
                 ? Tcp.Repair(local.ToMapped(), remote.ToMapped(), FirstSequence)
-                : Tcp.Repair(local, remote, FirstSequence));
+                : Tcp.Repair(local, remote, FirstSequence);
+            unanswered.Add(socket);
             if (weCloseFirst)
             {
                 Tcp.ShutdownWrite(socket);

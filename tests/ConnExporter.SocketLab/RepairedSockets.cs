@@ -44,7 +44,7 @@ public sealed class RepairedSockets : IDisposable
             int turn = i / peers;
             Endpoint local = new(firstLocal.IsV6, firstLocal.Address + (UInt128)(turn / PortsPerAddress), (ushort)(FirstPort + (turn % PortsPerAddress)));
             Endpoint remote = new(firstPeer.IsV6, firstPeer.Address + (UInt128)(i % peers), (ushort)peerPort);
-            sockets.Add(Tcp.Repair(local, remote, 1, closeOnExec: perProcess == count));
+            sockets.Add(Tcp.Repair(local, remote, 1, stay: true));
             if (i % ProgressEvery == ProgressEvery - 1)
             {
                 Console.Error.WriteLine($"socket-lab: {i + 1} of {count} sockets after {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {leash.Processes.Count} holders");

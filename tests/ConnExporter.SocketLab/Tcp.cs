@@ -117,11 +117,11 @@ internal static unsafe class Tcp
     /// <param name="local">Its own end.</param>
     /// <param name="remote">An address that has a route.</param>
     /// <param name="sequence">The next sequence number of both directions.</param>
-    /// <param name="closeOnExec">False lets processes that are started from now on hold it too.</param>
-    public static int Repair(Endpoint local, Endpoint remote, uint sequence, bool closeOnExec = true)
+    /// <param name="stay">Stays in repair mode, where close() sends nothing and leaves nothing behind, and is inherited by processes started from now on.</param>
+    public static int Repair(Endpoint local, Endpoint remote, uint sequence, bool stay = false)
     {
         // TCP_REPAIR_ON 1, TCP_RECV_QUEUE 1, TCP_SEND_QUEUE 2, TCP_REPAIR_OFF_NO_WP -1: leaving without a window probe sends nothing.
-        int socket = Create(local.IsV6, closeOnExec: closeOnExec);
+        int socket = Create(local.IsV6, closeOnExec: !stay);
         SetTcp(socket, LibC.TcpRepair, 1, "TCP_REPAIR");
         SetTcp(socket, LibC.TcpRepairQueue, 1, "TCP_REPAIR_QUEUE");
         SetTcp(socket, LibC.TcpQueueSequence, (int)sequence, "TCP_QUEUE_SEQ");
@@ -129,7 +129,11 @@ internal static unsafe class Tcp
         SetTcp(socket, LibC.TcpQueueSequence, (int)sequence, "TCP_QUEUE_SEQ");
         Bind(socket, local);
         Connect(socket, remote);
-        SetTcp(socket, LibC.TcpRepair, -1, "TCP_REPAIR");
+        if (!stay)
+        {
+            SetTcp(socket, LibC.TcpRepair, -1, "TCP_REPAIR");
+        }
+
         return socket;
     }
 
