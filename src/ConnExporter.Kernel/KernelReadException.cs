@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 
 namespace ConnExporter.Kernel;
@@ -22,15 +23,16 @@ public sealed class KernelReadException : Exception
     /// <param name="kind">What it means for the reading.</param>
     /// <param name="reason">One of <see cref="Reasons"/>.</param>
     /// <param name="message">Path, line and offending text.</param>
-    public KernelReadException(FailureKind kind, string reason, string message)
-        : base(message)
+    /// <param name="cause">What was thrown below it, if anything.</param>
+    public KernelReadException(FailureKind kind, string reason, string message, Exception? cause = null)
+        : base(message, cause)
     {
         Kind = kind;
         Reason = reason;
     }
 
     /// <summary>Every value of <see cref="Reason"/>, for the label of an error counter.</summary>
-    public static IReadOnlyList<string> Reasons { get; } = ["denied", "errno", "parse", "protocol", "too_large"];
+    public static ImmutableArray<string> Reasons { get; } = ["denied", "errno", "internal", "parse", "protocol", "too_large"];
 
     /// <summary>What the failure means for the reading.</summary>
     public FailureKind Kind { get; }

@@ -15,9 +15,14 @@ public static class UnitName
 
     /// <summary>Reads <c>/proc/PID/cgroup</c> (cgroups(7)) and names the unit.</summary>
     /// <param name="text">The whole file: lines of <c>hierarchy:controllers:path</c>.</param>
-    /// <returns>Such as <c>nginx.service</c> or <c>docker-0123456789ab</c>; <see cref="None"/> where no line tells.</returns>
+    /// <returns>Such as <c>nginx.service</c> or <c>docker-0123456789ab</c>; <see cref="None"/> where no line tells, and for a text that was cut.</returns>
     public static string FromProcessFile(ReadOnlySpan<byte> text)
     {
+        if (!Lines.AreWhole(text))
+        {
+            return None;
+        }
+
         // Version 2 alone has one line "0::/path". With version 1 mounted beside it, systemd keeps its own tree in "name=systemd"; container
         // engines without systemd write into every controller's tree.
         string best = None;
@@ -31,8 +36,11 @@ public static class UnitName
                 continue;
             }
 
+            // A process that ends can outlive its cgroup (kernel/cgroup/cgroup.c:proc_cgroup_show).
+            ReadOnlySpan<byte> deleted = " (deleted)"u8;
             ReadOnlySpan<byte> controllers = line.Slice(first + 1, second);
-            string name = FromPath(line[(first + second + 2)..]);
+            ReadOnlySpan<byte> path = line[(first + second + 2)..];
+            string name = FromPath(path.EndsWith(deleted) ? path[..^deleted.Length] : path);
             if (name == None)
             {
                 continue;

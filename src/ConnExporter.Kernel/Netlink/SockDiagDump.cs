@@ -52,6 +52,11 @@ public ref struct SockDiagDump
                         record = new SocketRecord(message.Payload);
                         return true;
                     case NetlinkMessage.Done when message.Payload.Length >= sizeof(int) && message.Errno == 0:
+                        if (datagram.TryRead(out NetlinkMessage further))
+                        {
+                            throw KernelReadException.Protocol($"sock_diag: a message of type {further.Type} after NLMSG_DONE");
+                        }
+
                         ended = true;
                         record = default;
                         return false;

@@ -10,12 +10,13 @@ public readonly ref struct SocketRecord
     internal const byte SocketMemoryAttribute = 7;
     internal const byte ShutdownAttribute = 8;
     private const byte FamilyV4 = 2;
+    private const int AttributeHeader = 4;
     private const int DropsOffset = 8 * sizeof(uint);
     private readonly ReadOnlySpan<byte> bytes;
 
     /// <summary>A record over the payload of one message.</summary>
     /// <param name="payload">The bytes after the netlink header.</param>
-    /// <exception cref="KernelReadException">Shorter than the fixed part.</exception>
+    /// <exception cref="KernelReadException">Shorter than the fixed part, or with an attribute that does not fit.</exception>
     public SocketRecord(ReadOnlySpan<byte> payload)
     {
         if (payload.Length < MessageSize)
@@ -24,6 +25,16 @@ public readonly ref struct SocketRecord
         }
 
         bytes = payload;
+
+        // All of it or nothing: a record with a broken tail is not to be counted by its sound beginning.
+        for (ReadOnlySpan<byte> rest = payload[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
+        {
+            int length = rest.Length >= AttributeHeader ? MemoryMarshal.Read<ushort>(rest) : 0;
+            if (length < AttributeHeader || length > rest.Length)
+            {
+                throw KernelReadException.Protocol($"sock_diag: an attribute of {length} bytes in a record with {rest.Length} left");
+            }
+        }
     }
 
     /// <summary>The state, Unknown where the kernel has one that this program does not know.</summary>
@@ -82,31 +93,27 @@ public readonly ref struct SocketRecord
     /// <summary>Finds an attribute.</summary>
     /// <param name="type">Its number (<c>INET_DIAG_*</c>).</param>
     /// <param name="value">Its bytes.</param>
-    /// <exception cref="KernelReadException">An attribute that does not fit in the record.</exception>
     public bool TryGetAttribute(byte type, out ReadOnlySpan<byte> value)
     {
-        const int Header = 4;
-        ReadOnlySpan<byte> rest = bytes[MessageSize..];
-        while (!rest.IsEmpty)
+        for (ReadOnlySpan<byte> rest = bytes[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
         {
-            int length = rest.Length >= Header ? MemoryMarshal.Read<ushort>(rest) : 0;
-            if (length < Header || length > rest.Length)
-            {
-                throw KernelReadException.Protocol($"sock_diag: an attribute of {length} bytes in a record with {rest.Length} left");
-            }
-
+            // The upper two bits are flags (NLA_F_NESTED, NLA_F_NET_BYTEORDER).
             if ((MemoryMarshal.Read<ushort>(rest[2..]) & 0x3fff) == type)
             {
-                value = rest[Header..length];
+                value = rest[AttributeHeader..MemoryMarshal.Read<ushort>(rest)];
                 return true;
             }
-
-            int aligned = (length + 3) & ~3;
-            rest = aligned >= rest.Length ? default : rest[aligned..];
         }
 
         value = default;
         return false;
+    }
+
+    // Attributes start at multiples of 4; the last one may come without its padding.
+    private static ReadOnlySpan<byte> AfterAttribute(ReadOnlySpan<byte> rest)
+    {
+        int aligned = (MemoryMarshal.Read<ushort>(rest) + 3) & ~3;
+        return aligned >= rest.Length ? default : rest[aligned..];
     }
 
     private InetAddress ReadAddress(ReadOnlySpan<byte> address) =>

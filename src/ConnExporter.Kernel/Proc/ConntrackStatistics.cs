@@ -33,7 +33,7 @@ public readonly record struct ConntrackStatistics(
     /// <exception cref="KernelReadException">Broken where a row does not match the header or holds anything but hexadecimal numbers.</exception>
     public static ConntrackStatistics Parse(string path, ReadOnlySpan<byte> text)
     {
-        var lines = new Lines(text);
+        var lines = new Lines(path, text);
         if (!lines.TryNext(out ReadOnlySpan<byte> header) || header.IndexOf("entries"u8) < 0)
         {
             throw KernelReadException.Parse(path, "a header with the column entries", text);

@@ -39,7 +39,7 @@ public sealed unsafe class LineFile : IDisposable
     /// <summary>Reads the next line without its end; the span holds until the next call.</summary>
     /// <param name="line">The line.</param>
     /// <returns>False at the end of the file.</returns>
-    /// <exception cref="KernelReadException">Broken for an errno, and for a line longer than the buffer of 64 KiB.</exception>
+    /// <exception cref="KernelReadException">Broken for an errno, for a last line without its end, and for a line longer than the buffer of 64 KiB.</exception>
     public bool TryNextLine(out ReadOnlySpan<byte> line)
     {
         while (true)
@@ -55,9 +55,9 @@ public sealed unsafe class LineFile : IDisposable
 
             if (!Fill())
             {
-                line = rest;
-                start = end;
-                return !rest.IsEmpty;
+                Lines.RefuseCut(Path, buffer.AsSpan(start, end - start));
+                line = default;
+                return false;
             }
         }
     }

@@ -14,7 +14,7 @@ public static class NameValueTable
     public static int Parse(string path, ReadOnlySpan<byte> text, ReadOnlySpan<byte> block, ReadOnlySpan<byte[]> names, Span<ulong?> values)
     {
         values.Clear();
-        var lines = new Lines(text);
+        var lines = new Lines(path, text);
         while (lines.TryNext(out ReadOnlySpan<byte> header))
         {
             if (!header.StartsWith(block))

@@ -11,14 +11,20 @@ public sealed class PortSet
     {
     }
 
-    /// <summary>Reads a comma-separated list of ports and ranges; an empty text is the empty set.</summary>
+    /// <summary>Reads a comma-separated list of ports and ranges; an empty line is the empty set.</summary>
     /// <param name="path">The file's path, for messages.</param>
     /// <param name="text">The whole file.</param>
     /// <exception cref="KernelReadException">Broken where the text is anything else.</exception>
     public static PortSet Parse(string path, ReadOnlySpan<byte> text)
     {
+        if (text.IsEmpty)
+        {
+            throw KernelReadException.Parse(path, "ports and ranges of ports, or an empty line", text);
+        }
+
+        Lines.RefuseCut(path, text);
         var set = new PortSet();
-        ReadOnlySpan<byte> list = text.Trim(" \t\n"u8);
+        ReadOnlySpan<byte> list = text[..^1];
         if (list.IsEmpty)
         {
             return set;

@@ -39,20 +39,32 @@ public sealed unsafe class ProcFile : IDisposable
         {
             handle ??= Open();
             int length = 0;
+            bool grown = false;
             while (true)
             {
                 if (length == buffer.Length)
                 {
                     Grow();
+                    grown = true;
                 }
 
                 int got = ReadAt(length);
-                if (got == 0)
+                if (got > 0)
+                {
+                    length += got;
+                    grown = false;
+                }
+                else if (grown && length > 0)
+                {
+                    // The content filled the buffer to its last byte. A sysctl gives nothing from an offset above 0: it was cut there
+                    // (kernel/sysctl.c:proc_do_large_bitmap). With the larger buffer one read gets all of it.
+                    length = 0;
+                    grown = false;
+                }
+                else
                 {
                     return buffer.AsSpan(0, length);
                 }
-
-                length += got;
             }
         }
         catch (KernelReadException)
@@ -67,6 +79,7 @@ public sealed unsafe class ProcFile : IDisposable
     public ulong ReadNumber()
     {
         ReadOnlySpan<byte> content = Read();
+        Lines.RefuseCut(Path, content);
         var fields = new Fields(content);
         return fields.TryNextNumber(out ulong value) && fields.AtEnd ? value : throw KernelReadException.Parse(Path, "one number", content);
     }

@@ -12,7 +12,7 @@ public static class ProcessLimits
     /// <exception cref="KernelReadException">Broken where the line is missing or holds something else.</exception>
     public static ulong ParseSoftOpenFiles(string path, ReadOnlySpan<byte> text)
     {
-        var lines = new Lines(text);
+        var lines = new Lines(path, text);
         while (lines.TryNext(out ReadOnlySpan<byte> line))
         {
             if (!line.StartsWith(OpenFiles))

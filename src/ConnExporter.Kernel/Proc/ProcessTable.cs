@@ -227,9 +227,10 @@ public sealed unsafe class ProcessTable : IDisposable
         {
             int at = 0;
             int end = 0;
-            while (TryNextName(descriptors, nested, ref at, ref end, out _))
+            while (TryNextName(descriptors, nested, ref at, ref end, out ReadOnlySpan<byte> name))
             {
-                count++;
+                // Every entry is a number, unless this is a copy of a proc file system in which a file keeps an empty directory alive.
+                count += name[0] is >= (byte)'0' and <= (byte)'9' ? 1u : 0u;
             }
         }
         catch (KernelReadException e) when (e.Kind == FailureKind.Absent)

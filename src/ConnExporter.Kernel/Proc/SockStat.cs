@@ -25,7 +25,7 @@ public readonly record struct SockStat(ulong InUse, ulong Orphans, ulong TimeWai
 
     private static ReadOnlySpan<byte> LineOf(string path, ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
     {
-        var lines = new Lines(text);
+        var lines = new Lines(path, text);
         while (lines.TryNext(out ReadOnlySpan<byte> line))
         {
             if (line.StartsWith(name))

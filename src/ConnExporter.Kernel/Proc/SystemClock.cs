@@ -15,12 +15,12 @@ public static class SystemClock
     /// <exception cref="KernelReadException">Broken without a line <c>btime</c>.</exception>
     public static ulong ParseBootTime(string path, ReadOnlySpan<byte> text)
     {
-        var lines = new Lines(text);
+        var lines = new Lines(path, text);
         while (lines.TryNext(out ReadOnlySpan<byte> line))
         {
-            if (line.StartsWith("btime "u8) && Fields.TryNumber(line["btime ".Length..], out ulong seconds))
+            if (line.StartsWith("btime "u8))
             {
-                return seconds;
+                return Fields.TryNumber(line["btime ".Length..], out ulong seconds) ? seconds : throw KernelReadException.Parse(path, "a number after btime", line);
             }
         }
 

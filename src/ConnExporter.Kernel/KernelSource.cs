@@ -1,0 +1,16 @@
+using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Proc;
+
+namespace ConnExporter.Kernel;
+
+/// <summary>Where the kernel is read from. A test gives a tree of files and a socket with a recorded answer.</summary>
+/// <param name="Proc">The proc file system.</param>
+/// <param name="SysRoot">Where sysfs is mounted.</param>
+/// <param name="OpenSockDiag">Opens a sock_diag socket in the calling thread's network namespace.</param>
+public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocket> OpenSockDiag)
+{
+    /// <summary>The kernel of this host.</summary>
+    /// <param name="procRoot">Where proc is mounted.</param>
+    /// <param name="sysRoot">Where sysfs is mounted.</param>
+    public static KernelSource Host(string procRoot = "/proc", string sysRoot = "/sys") => new(new ProcFs(procRoot), sysRoot, NetlinkSocket.OpenSockDiag);
+}

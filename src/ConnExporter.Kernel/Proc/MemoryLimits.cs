@@ -1,0 +1,20 @@
+namespace ConnExporter.Kernel.Proc;
+
+/// <summary><c>net.ipv4.tcp_mem</c>: three thresholds in pages, of the whole host.</summary>
+/// <param name="LowPages">Below it TCP never worries.</param>
+/// <param name="PressurePages">Above it TCP is under pressure.</param>
+/// <param name="LimitPages">Above it nothing is allocated.</param>
+public readonly record struct MemoryLimits(ulong LowPages, ulong PressurePages, ulong LimitPages)
+{
+    /// <summary>Reads the sysctl.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <exception cref="KernelReadException">Broken where it is not three numbers.</exception>
+    public static MemoryLimits Parse(string path, ReadOnlySpan<byte> text)
+    {
+        var fields = new Fields(text);
+        return fields.TryNextNumber(out ulong low) && fields.TryNextNumber(out ulong pressure) && fields.TryNextNumber(out ulong limit) && fields.AtEnd
+            ? new(low, pressure, limit)
+            : throw KernelReadException.Parse(path, "three numbers", text);
+    }
+}

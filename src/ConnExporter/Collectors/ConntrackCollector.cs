@@ -1,0 +1,110 @@
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+
+namespace ConnExporter.Collectors;
+
+/// <summary>The connection tracking table. Read from proc only: asking over netlink could load the module (docs/kernel-facts.md §4).</summary>
+internal sealed class ConntrackCollector : Collector
+{
+    private readonly ProcFile count;
+    private readonly ProcFile max;
+    private readonly ProcFile buckets;
+    private readonly ProcFile hashSize;
+    private readonly ProcFile statistics;
+
+    public ConntrackCollector(KernelSource kernel)
+    {
+        count = kernel.Proc.File("sys/net/netfilter/nf_conntrack_count");
+        max = kernel.Proc.File("sys/net/netfilter/nf_conntrack_max");
+        buckets = kernel.Proc.File("sys/net/netfilter/nf_conntrack_buckets");
+        hashSize = new ProcFile(Path.Join(kernel.SysRoot, "module/nf_conntrack/parameters/hashsize"));
+        statistics = kernel.Proc.NetFile("stat/nf_conntrack");
+    }
+
+    public override Reading Collect(CollectContext context)
+    {
+        ulong entries = count.ReadNumber();
+
+        // Older kernels show max and buckets in the first network namespace only; the hash table is one for all and its size is also in sysfs.
+        return new ConntrackReading(entries, max.ReadNumberIfThere(), buckets.ReadNumberIfThere() ?? hashSize.ReadNumberIfThere(), ReadStatistics());
+    }
+
+    public override void Dispose()
+    {
+        count.Dispose();
+        max.Dispose();
+        buckets.Dispose();
+        hashSize.Dispose();
+        statistics.Dispose();
+    }
+
+    // CONFIG_NF_CONNTRACK_PROCFS can be off while the sysctls are there.
+    private ConntrackStatistics? ReadStatistics()
+    {
+        try
+        {
+            return ConntrackStatistics.Parse(statistics.Path, statistics.Read());
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>The connection tracking table at one time; null where this kernel does not tell.</summary>
+internal sealed class ConntrackReading : Reading
+{
+    private static readonly MetricFamily Entries = MetricFamily.Gauge("conn_conntrack_entries", "Connection tracking entries of the network namespace.", "netns");
+
+    private static readonly MetricFamily Limit = MetricFamily.Gauge(
+        "conn_conntrack_entries_limit", "net.netfilter.nf_conntrack_max, which each network namespace may reach. Left out where it is 0, without limit.");
+
+    private static readonly MetricFamily Buckets = MetricFamily.Gauge("conn_conntrack_buckets", "Buckets of the hash table that all network namespaces share.");
+
+    private static readonly MetricFamily Drops = Counter(
+        "drops", "Packets dropped by connection tracking: table full, an unresolved clash, a tracker that refused.");
+
+    private static readonly MetricFamily EarlyDrops = Counter("early_drops", "Entries evicted to make room in a full table.");
+
+    private static readonly MetricFamily InsertFailed = Counter("insert_failed", "Entries that could not be inserted.");
+
+    private static readonly MetricFamily Invalid = Counter("invalid", "Packets that could not be tracked.");
+
+    private static readonly MetricFamily Clashes = Counter("clash_resolved", "Simultaneous packets of one new connection that were sorted out; benign.");
+
+    private static readonly MetricFamily Chains = Counter("chain_too_long", "Insertions given up because a hash chain was too long.");
+
+    private static readonly MetricFamily Restarts = Counter("search_restarts", "Look-ups started over because the table was resized; benign.");
+
+    private readonly ulong entries;
+    private readonly ulong? limit;
+    private readonly ulong? buckets;
+    private readonly ConntrackStatistics? statistics;
+
+    public ConntrackReading(ulong entries, ulong? limit, ulong? buckets, ConntrackStatistics? statistics)
+    {
+        this.entries = entries;
+        this.limit = limit;
+        this.buckets = buckets;
+        this.statistics = statistics;
+    }
+
+    public override void Write(ExpositionWriter page)
+    {
+        page.Write(Entries, entries, Labels.OwnNamespace);
+        page.Write(Limit, limit == 0 ? null : limit);
+        page.Write(Buckets, buckets);
+        page.Write(Drops, statistics?.Drops, Labels.OwnNamespace);
+        page.Write(EarlyDrops, statistics?.EarlyDrops, Labels.OwnNamespace);
+        page.Write(InsertFailed, statistics?.InsertFailed, Labels.OwnNamespace);
+        page.Write(Invalid, statistics?.Invalid, Labels.OwnNamespace);
+        page.Write(Clashes, statistics?.ClashesResolved, Labels.OwnNamespace);
+        page.Write(Chains, statistics?.ChainsTooLong, Labels.OwnNamespace);
+        page.Write(Restarts, statistics?.SearchRestarts, Labels.OwnNamespace);
+    }
+
+    private static MetricFamily Counter(string name, string help) => MetricFamily.Counter($"conn_conntrack_{name}_total", help, "netns");
+}

@@ -1,0 +1,55 @@
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+
+namespace ConnExporter.Collectors;
+
+/// <summary>File descriptors of the whole host against their limits.</summary>
+internal sealed class DescriptorsCollector : Collector
+{
+    private readonly ProcFile fileNumbers;
+    private readonly ProcFile processLimit;
+
+    public DescriptorsCollector(KernelSource kernel)
+    {
+        fileNumbers = kernel.Proc.File("sys/fs/file-nr");
+        processLimit = kernel.Proc.File("sys/fs/nr_open");
+    }
+
+    public override Reading Collect(CollectContext context) =>
+        new DescriptorsReading(FileCounts.Parse(fileNumbers.Path, fileNumbers.Read()), processLimit.ReadNumberIfThere());
+
+    public override void Dispose()
+    {
+        fileNumbers.Dispose();
+        processLimit.Dispose();
+    }
+}
+
+/// <summary>The host's descriptors at one time.</summary>
+internal sealed class DescriptorsReading : Reading
+{
+    private static readonly MetricFamily Used = MetricFamily.Gauge("conn_file_descriptors", "Open files of the host (fs.file-nr).");
+
+    private static readonly MetricFamily Limit = MetricFamily.Gauge("conn_file_descriptors_limit", "fs.file-max; processes with CAP_SYS_ADMIN may exceed it.");
+
+    private static readonly MetricFamily ProcessLimit = MetricFamily.Gauge(
+        "conn_file_descriptors_process_limit", "fs.nr_open: the highest RLIMIT_NOFILE that a process can be given.");
+
+    private readonly FileCounts counts;
+    private readonly ulong? processLimit;
+
+    public DescriptorsReading(FileCounts counts, ulong? processLimit)
+    {
+        this.counts = counts;
+        this.processLimit = processLimit;
+    }
+
+    public override void Write(ExpositionWriter page)
+    {
+        page.Write(Used, counts.Allocated);
+        page.Write(Limit, counts.Limit);
+        page.Write(ProcessLimit, processLimit);
+    }
+}

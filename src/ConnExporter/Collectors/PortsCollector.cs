@@ -1,0 +1,63 @@
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+
+namespace ConnExporter.Collectors;
+
+/// <summary>How many ephemeral ports there are for each destination: the range without what is reserved of it.</summary>
+internal sealed class PortsCollector : Collector
+{
+    private readonly ProcFile range;
+    private readonly ProcFile reserved;
+
+    public PortsCollector(KernelSource kernel)
+    {
+        range = kernel.Proc.File("sys/net/ipv4/ip_local_port_range");
+        reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
+    }
+
+    public override Reading Collect(CollectContext context)
+    {
+        var ports = PortRange.Parse(range.Path, range.Read());
+        var excluded = PortSet.Parse(reserved.Path, reserved.Read());
+        return new PortsReading(ports, excluded.CountIn(ports.First, ports.Last));
+    }
+
+    public override void Dispose()
+    {
+        range.Dispose();
+        reserved.Dispose();
+    }
+}
+
+/// <summary>The ephemeral port range at one time.</summary>
+internal sealed class PortsReading : Reading
+{
+    private static readonly MetricFamily First = MetricFamily.Gauge("conn_ephemeral_port_first", "First port of net.ipv4.ip_local_port_range.", "netns");
+
+    private static readonly MetricFamily Last = MetricFamily.Gauge("conn_ephemeral_port_last", "Last port of net.ipv4.ip_local_port_range.", "netns");
+
+    private static readonly MetricFamily Reserved = MetricFamily.Gauge(
+        "conn_ephemeral_ports_reserved", "Ports of the range that net.ipv4.ip_local_reserved_ports keeps out of it.", "netns");
+
+    private static readonly MetricFamily Usable = MetricFamily.Gauge(
+        "conn_ephemeral_ports_usable", "Ports of the range that can be handed out: the limit for each source, destination and destination port.", "netns");
+
+    private readonly PortRange range;
+    private readonly int reserved;
+
+    public PortsReading(PortRange range, int reserved)
+    {
+        this.range = range;
+        this.reserved = reserved;
+    }
+
+    public override void Write(ExpositionWriter page)
+    {
+        page.Write(First, range.First, Labels.OwnNamespace);
+        page.Write(Last, range.Last, Labels.OwnNamespace);
+        page.Write(Reserved, reserved, Labels.OwnNamespace);
+        page.Write(Usable, range.Count - reserved, Labels.OwnNamespace);
+    }
+}

@@ -1,0 +1,279 @@
+using System.Text;
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Cgroups;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+
+namespace ConnExporter.Collectors;
+
+/// <summary>File descriptors by process name and unit, and in each group the one process that is nearest to its limit. No pids on the page.</summary>
+/// <remarks>
+/// The count of a process is one system call on Linux 6.2 and newer. Name, unit and limit are kept for as long as it is the same process
+/// and read again every fourth round, or each round once half of the limit is used, because all three can change under way.
+/// </remarks>
+internal sealed class ProcessesCollector : Collector
+{
+    /// <summary>Groups on the page, worst first; the others together make one more row.</summary>
+    public const int Shown = 20;
+
+    private const int RefreshRounds = 4;
+
+    private readonly ProcessTable table;
+    private readonly Dictionary<int, Process> processes = [];
+    private readonly Dictionary<(string Name, string Unit), Group> groups = [];
+    private uint round;
+
+    public ProcessesCollector(KernelSource kernel) => table = new ProcessTable(kernel.Proc);
+
+    public override Reading Collect(CollectContext context)
+    {
+        round++;
+        int seen = 0;
+        int unreadable = 0;
+        table.Rewind();
+        while (table.TryNext(out int pid))
+        {
+            ProcessAccess access = Look(pid);
+            seen += access == ProcessAccess.Gone ? 0 : 1;
+            unreadable += access == ProcessAccess.Denied ? 1 : 0;
+        }
+
+        context.Note(unreadable > 0
+            ? "some processes cannot be read and are counted in conn_processes_unreadable: listing their descriptors takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH before Linux 6.2, or hidepid hides them"
+            : null);
+        Forget();
+        return Read(context, seen, unreadable);
+    }
+
+    public override void Dispose() => table.Dispose();
+
+    private ProcessAccess Look(int pid)
+    {
+        ProcessAccess access = table.CountDescriptors(pid, out ulong count, out ulong identity);
+        if (access != ProcessAccess.Ok || count == 0)
+        {
+            // Kernel threads hold none; a process that holds none runs out of nothing.
+            return access;
+        }
+
+        if (!processes.TryGetValue(pid, out Process? process) || process.Identity != identity)
+        {
+            process = new Process(identity);
+            processes[pid] = process;
+            access = Refresh(pid, process);
+        }
+        else if ((pid + round) % RefreshRounds == 0 || count >= process.Limit / 2)
+        {
+            access = Refresh(pid, process);
+        }
+
+        if (access == ProcessAccess.Ok)
+        {
+            process.Round = round;
+            process.Group!.Add(count, process.Limit, round);
+        }
+
+        return access;
+    }
+
+    private ProcessAccess Refresh(int pid, Process process)
+    {
+        ProcessAccess access = table.ReadFile(pid, "comm"u8, out ReadOnlySpan<byte> content);
+        if (access != ProcessAccess.Ok)
+        {
+            return access;
+        }
+
+        string name = process.Group is { } known && content.TrimEnd((byte)'\n').SequenceEqual(known.NameBytes)
+            ? known.Name
+            : Encoding.UTF8.GetString(content.TrimEnd((byte)'\n'));
+        access = table.ReadFile(pid, "cgroup"u8, out content);
+        if (access != ProcessAccess.Ok)
+        {
+            return access;
+        }
+
+        string unit = UnitName.FromProcessFile(content);
+        access = table.ReadFile(pid, "limits"u8, out content);
+        if (access != ProcessAccess.Ok)
+        {
+            return access;
+        }
+
+        // An empty file: it is ending just now.
+        if (content.IsEmpty)
+        {
+            return ProcessAccess.Gone;
+        }
+
+        process.Limit = ProcessLimits.ParseSoftOpenFiles($"/proc/{pid}/limits", content);
+        if (!groups.TryGetValue((name, unit), out Group? group))
+        {
+            group = new Group(name, unit);
+            groups.Add((name, unit), group);
+        }
+
+        process.Group = group;
+        return ProcessAccess.Ok;
+    }
+
+    private void Forget()
+    {
+        foreach ((int pid, Process process) in processes)
+        {
+            if (process.Round != round)
+            {
+                processes.Remove(pid);
+            }
+        }
+
+        foreach (((string, string) key, Group group) in groups)
+        {
+            if (group.Round != round)
+            {
+                groups.Remove(key);
+            }
+        }
+    }
+
+    private ProcessesReading Read(CollectContext context, int seen, int unreadable)
+    {
+        Group[] worstFirst = [.. groups.Values.OrderByDescending(group => group.WorstRatio).ThenByDescending(group => group.Descriptors)];
+        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow())
+            .OrderBy(row => row.Process, StringComparer.Ordinal).ThenBy(row => row.Unit, StringComparer.Ordinal)];
+        context.Drop("conn_process_group_file_descriptors", Math.Max(0, worstFirst.Length - Shown));
+        if (worstFirst.Length > Shown)
+        {
+            var rest = new Group(Labels.Other, Labels.Other);
+            foreach (Group group in worstFirst.AsSpan(Shown))
+            {
+                rest.Add(group);
+            }
+
+            rows.Add(rest.ToRow());
+        }
+
+        return new ProcessesReading([.. rows], seen, unreadable);
+    }
+
+    private sealed class Process(ulong identity)
+    {
+        public ulong Identity { get; } = identity;
+
+        public ulong Limit { get; set; }
+
+        public Group? Group { get; set; }
+
+        public uint Round { get; set; }
+    }
+
+    private sealed class Group(string name, string unit)
+    {
+        public string Name { get; } = name;
+
+        public byte[] NameBytes { get; } = Encoding.UTF8.GetBytes(name);
+
+        public uint Round { get; private set; }
+
+        public ulong Processes { get; private set; }
+
+        public ulong Descriptors { get; private set; }
+
+        public ulong Worst { get; private set; }
+
+        public ulong WorstLimit { get; private set; }
+
+        public double WorstRatio => Ratio(Worst, WorstLimit);
+
+        public void Add(ulong count, ulong limit, uint round)
+        {
+            if (Round != round)
+            {
+                Round = round;
+                Processes = Descriptors = Worst = WorstLimit = 0;
+            }
+
+            Processes++;
+            Descriptors += count;
+            TakeWorse(count, limit);
+        }
+
+        public void Add(Group other)
+        {
+            Processes += other.Processes;
+            Descriptors += other.Descriptors;
+            TakeWorse(other.Worst, other.WorstLimit);
+        }
+
+        public ProcessesReading.Row ToRow() => new(Name, unit, Processes, Descriptors, Worst, WorstLimit);
+
+        private void TakeWorse(ulong count, ulong limit)
+        {
+            if (Worst == 0 || Ratio(count, limit) > WorstRatio)
+            {
+                (Worst, WorstLimit) = (count, limit);
+            }
+        }
+
+        // A limit of 0 is possible, with descriptors that were open before it: nothing can be opened.
+        private static double Ratio(ulong count, ulong limit) => limit == 0 ? double.PositiveInfinity : count / (double)limit;
+    }
+}
+
+/// <summary>The processes at one time.</summary>
+internal sealed class ProcessesReading : Reading
+{
+    private static readonly MetricFamily GroupProcesses = MetricFamily.Gauge("conn_process_group_processes", "Processes of that name and unit that hold descriptors.", "process", "unit");
+
+    private static readonly MetricFamily GroupDescriptors = MetricFamily.Gauge("conn_process_group_file_descriptors", "File descriptors that they hold together.", "process", "unit");
+
+    private static readonly MetricFamily Worst = MetricFamily.Gauge(
+        "conn_process_group_worst_file_descriptors", "File descriptors of the one process that is nearest to its soft limit.", "process", "unit");
+
+    private static readonly MetricFamily WorstLimit = MetricFamily.Gauge("conn_process_group_worst_file_descriptors_limit", "The soft limit of that process.", "process", "unit");
+
+    private static readonly MetricFamily Seen = MetricFamily.Gauge("conn_processes", "Processes seen.");
+
+    private static readonly MetricFamily Unreadable = MetricFamily.Gauge("conn_processes_unreadable", "Processes seen whose descriptors could not be counted.");
+
+    private readonly Row[] rows;
+    private readonly int seen;
+    private readonly int unreadable;
+
+    public ProcessesReading(Row[] rows, int seen, int unreadable)
+    {
+        this.rows = rows;
+        this.seen = seen;
+        this.unreadable = unreadable;
+    }
+
+    public override void Write(ExpositionWriter page)
+    {
+        foreach (Row row in rows)
+        {
+            page.Write(GroupProcesses, row.Processes, row.Process, row.Unit);
+        }
+
+        foreach (Row row in rows)
+        {
+            page.Write(GroupDescriptors, row.Descriptors, row.Process, row.Unit);
+        }
+
+        foreach (Row row in rows)
+        {
+            page.Write(Worst, row.Worst, row.Process, row.Unit);
+        }
+
+        foreach (Row row in rows)
+        {
+            page.Write(WorstLimit, row.WorstLimit, row.Process, row.Unit);
+        }
+
+        page.Write(Seen, seen);
+        page.Write(Unreadable, unreadable);
+    }
+
+    /// <summary>One group.</summary>
+    internal sealed record Row(string Process, string Unit, ulong Processes, ulong Descriptors, ulong Worst, ulong WorstLimit);
+}

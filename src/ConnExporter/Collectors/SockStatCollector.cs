@@ -1,0 +1,92 @@
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+
+namespace ConnExporter.Collectors;
+
+/// <summary>Orphans and TCP memory of the host with their limits, and the limit of TIME_WAIT sockets.</summary>
+internal sealed class SockStatCollector : Collector
+{
+    private readonly ProcFile sockstat;
+    private readonly ProcFile memory;
+    private readonly ProcFile maxOrphans;
+    private readonly ProcFile maxTimeWait;
+
+    public SockStatCollector(KernelSource kernel)
+    {
+        sockstat = kernel.Proc.NetFile("sockstat");
+        memory = kernel.Proc.File("sys/net/ipv4/tcp_mem");
+        maxOrphans = kernel.Proc.File("sys/net/ipv4/tcp_max_orphans");
+        maxTimeWait = kernel.Proc.File("sys/net/ipv4/tcp_max_tw_buckets");
+    }
+
+    public override Reading Collect(CollectContext context)
+    {
+        var counts = SockStat.Parse(sockstat.Path, sockstat.Read());
+        return new SockStatReading(counts, ReadMemoryLimits(), maxOrphans.ReadNumberIfThere(), maxTimeWait.ReadNumberIfThere());
+    }
+
+    public override void Dispose()
+    {
+        sockstat.Dispose();
+        memory.Dispose();
+        maxOrphans.Dispose();
+        maxTimeWait.Dispose();
+    }
+
+    // Like tcp_max_orphans not there in network namespaces other than the first: it is the host's.
+    private MemoryLimits? ReadMemoryLimits()
+    {
+        try
+        {
+            return MemoryLimits.Parse(memory.Path, memory.Read());
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>Orphans, memory and limits at one time; null where this namespace does not show them.</summary>
+internal sealed class SockStatReading : Reading
+{
+    private static readonly MetricFamily Orphans = MetricFamily.Gauge("conn_tcp_orphaned_sockets", "TCP sockets of the host that no process holds any more.");
+
+    private static readonly MetricFamily OrphansLimit = MetricFamily.Gauge("conn_tcp_orphaned_sockets_limit", "net.ipv4.tcp_max_orphans.");
+
+    private static readonly MetricFamily Memory = MetricFamily.Gauge("conn_tcp_memory_bytes", "Memory that TCP buffers of the host hold; lags by about 1 MiB a CPU.");
+
+    private static readonly MetricFamily Pressure = MetricFamily.Gauge(
+        "conn_tcp_memory_pressure_bytes", "Above it TCP is under memory pressure (middle value of net.ipv4.tcp_mem).");
+
+    private static readonly MetricFamily MemoryLimit = MetricFamily.Gauge("conn_tcp_memory_limit_bytes", "Above it TCP drops data (last value of net.ipv4.tcp_mem).");
+
+    private static readonly MetricFamily TimeWaitLimit = MetricFamily.Gauge(
+        "conn_tcp_time_wait_limit", "net.ipv4.tcp_max_tw_buckets: above it sockets close without TIME_WAIT.", "netns");
+
+    private readonly SockStat counts;
+    private readonly MemoryLimits? limits;
+    private readonly ulong? maxOrphans;
+    private readonly ulong? maxTimeWait;
+
+    public SockStatReading(SockStat counts, MemoryLimits? limits, ulong? maxOrphans, ulong? maxTimeWait)
+    {
+        this.counts = counts;
+        this.limits = limits;
+        this.maxOrphans = maxOrphans;
+        this.maxTimeWait = maxTimeWait;
+    }
+
+    public override void Write(ExpositionWriter page)
+    {
+        ulong pageSize = (ulong)SystemClock.PageSize;
+        page.Write(Orphans, counts.Orphans);
+        page.Write(OrphansLimit, maxOrphans);
+        page.Write(Memory, counts.MemoryPages * pageSize);
+        page.Write(Pressure, limits?.PressurePages * pageSize);
+        page.Write(MemoryLimit, limits?.LimitPages * pageSize);
+        page.Write(TimeWaitLimit, maxTimeWait, Labels.OwnNamespace);
+    }
+}

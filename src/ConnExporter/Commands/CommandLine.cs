@@ -1,0 +1,140 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using ConnExporter.Configuration;
+using ConnExporter.Hosting;
+
+namespace ConnExporter.Commands;
+
+/// <summary>The command line: one flag for each setting, one verb for each command. Every complaint is one line that names the place.</summary>
+internal static class CommandLine
+{
+    private const string Negation = "--no-";
+
+    /// <summary>Parses and runs.</summary>
+    /// <param name="args">The arguments after the program's name.</param>
+    /// <returns>An <see cref="ExitCode"/>.</returns>
+    public static int Run(string[] args)
+    {
+        var flags = Settings.All.Select(ToFlag).ToImmutableArray();
+        RootCommand root = Build(flags);
+        ParseResult parsed = root.Parse(args);
+        try
+        {
+            if (parsed.Action is not null && parsed.Action is not CommandAction)
+            {
+                return parsed.Invoke();
+            }
+
+            Complain(parsed, root);
+            var sources = new ConfigurationSources([.. flags.SelectMany(flag => flag.Read(parsed))], Environment.GetEnvironmentVariables());
+            return ((CommandAction)parsed.Action!).Run(sources);
+        }
+        catch (ConfigurationException e)
+        {
+            Console.Error.WriteLine($"conn-exporter: {e.Message}");
+            return ExitCode.Configuration;
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine($"conn-exporter: a defect in this program, please report it: {e}");
+            return ExitCode.Internal;
+        }
+    }
+
+    private static RootCommand Build(ImmutableArray<Flag> flags)
+    {
+        var root = new RootCommand("Prometheus exporter for what TCP connections run out of: ports, descriptors, queues, tables and memory.")
+        {
+            Action = new CommandAction(ServeCommand.Run),
+        };
+        root.Subcommands.Add(new Command("serve", "Sample and serve the metrics page until told to stop (the default).") { Action = new CommandAction(ServeCommand.Run) });
+        root.Subcommands.Add(new Command("metrics", "Print one metrics page to standard output.") { Action = new CommandAction(MetricsCommand.Run) });
+        root.Subcommands.Add(new Command("check-config", "Check flags, environment and configuration file, and say what would be in force.") { Action = new CommandAction(CheckConfigCommand.Run) });
+        foreach (Option option in flags.SelectMany(flag => flag.Options))
+        {
+            option.Recursive = true;
+            root.Options.Add(option);
+        }
+
+        foreach (VersionOption option in root.Options.OfType<VersionOption>())
+        {
+            option.Action = new VersionAction();
+        }
+
+        return root;
+    }
+
+    private static Flag ToFlag(Setting setting)
+    {
+        string help = setting.Help + (setting.Default is null ? "" : $" [default: {setting.Default}]");
+        string name = "--" + setting.Key;
+        if (setting.Kind != SettingKind.Switch)
+        {
+            return new Flag(setting, new Option<string[]>(name) { Description = help, HelpName = setting.Kind.ToString().ToLowerInvariant(), Arity = ArgumentArity.OneOrMore });
+        }
+
+        return setting.Key == Settings.DisableDefaults
+            ? new Flag(setting, new Option<bool>(name) { Description = help })
+            : new Flag(setting, new Option<bool>(name) { Description = help }, new Option<bool>(Negation + setting.Key) { Description = "Switch it off." });
+    }
+
+    private static void Complain(ParseResult parsed, RootCommand root)
+    {
+        foreach (string token in parsed.UnmatchedTokens)
+        {
+            string flag = token.Split('=')[0];
+            throw token.StartsWith('-')
+                ? new ConfigurationException($"{flag}: no such flag{Suggestion.For(flag, root.Options.Select(option => option.Name))}")
+                : new ConfigurationException($"{token}: no such command{Suggestion.For(token, root.Subcommands.Select(command => command.Name))}");
+        }
+
+        foreach (ParseError error in parsed.Errors)
+        {
+            throw error.SymbolResult is OptionResult { Option: Option<bool> } result
+                ? new ConfigurationException($"{result.Option.Name}: '{string.Join(' ', result.Tokens)}': expected true or false")
+                : new ConfigurationException(error.Message);
+        }
+    }
+
+    /// <summary>The options that one setting has on the command line.</summary>
+    private sealed record Flag(Setting Setting, Option Option, Option? Negative = null)
+    {
+        public IEnumerable<Option> Options => Negative is null ? [Option] : [Option, Negative];
+
+        public Given[] Read(ParseResult parsed)
+        {
+            Given[] values = [.. Read(parsed, Option), .. Negative is null ? [] : Read(parsed, Negative).Select(given => given with { Text = given.Text == "true" ? "false" : "true" })];
+            return values.Length <= 1 || Setting.Repeatable
+                ? values
+                : throw new ConfigurationException($"{values[^1].Place}: given more than once");
+        }
+
+        private Given[] Read(ParseResult parsed, Option option)
+        {
+            if (parsed.GetResult(option) is not { Implicit: false } result)
+            {
+                return [];
+            }
+
+            return result.Tokens.Count == 0 ? [new Given(Setting, "true", option.Name)] : [.. result.Tokens.Select(token => new Given(Setting, token.Value, option.Name))];
+        }
+    }
+
+    private sealed class CommandAction(Func<ConfigurationSources, int> run) : SynchronousCommandLineAction
+    {
+        public Func<ConfigurationSources, int> Run { get; } = run;
+
+        public override int Invoke(ParseResult parseResult) => throw new InvalidOperationException("commands are run with their settings");
+    }
+
+    private sealed class VersionAction : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            Console.WriteLine($"conn-exporter, version {BuildVersion.Version} (revision: {(BuildVersion.Revision.Length == 0 ? "unknown" : BuildVersion.Revision)}, runtime: {BuildVersion.Runtime})");
+            return ExitCode.Ok;
+        }
+    }
+}

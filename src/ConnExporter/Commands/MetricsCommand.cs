@@ -1,0 +1,39 @@
+using ConnExporter.Collectors;
+using ConnExporter.Configuration;
+using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+using Serilog;
+
+namespace ConnExporter.Commands;
+
+/// <summary><c>metrics</c>: lets every collector read once and prints the page.</summary>
+internal static class MetricsCommand
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+
+    public static int Run(ConfigurationSources sources)
+    {
+        ExporterOptions options = sources.Load();
+        TimeProvider time = TimeProvider.System;
+        using Logging logging = new(options, Environment.GetEnvironmentVariable);
+        ILogger log = logging.Logger;
+        using var systemd = new SystemdNotifier(_ => null, time, log);
+        var store = new SnapshotStore(Snapshot.Empty(time));
+        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, log);
+        sampler.Apply(options);
+        while (!store.Current.IsComplete)
+        {
+            Thread.Sleep(Pause);
+            sampler.Watch();
+        }
+
+        sampler.StopCollectors();
+        var page = new ExpositionWriter(ExpositionFormat.Text);
+        MetricsPage.Write(page, store.Current);
+        using Stream output = Console.OpenStandardOutput();
+        output.Write(page.Page.Span);
+        return ExitCode.Ok;
+    }
+}

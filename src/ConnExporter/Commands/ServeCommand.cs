@@ -1,0 +1,92 @@
+using System.Net.Sockets;
+using ConnExporter.Collectors;
+using ConnExporter.Configuration;
+using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+using ConnExporter.Web;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Serilog;
+
+namespace ConnExporter.Commands;
+
+/// <summary><c>serve</c>: samples and serves until told to stop.</summary>
+internal static class ServeCommand
+{
+    // A slow reader must not hold up the end; systemd would kill after 90 s.
+    private static readonly TimeSpan ShutdownPatience = TimeSpan.FromSeconds(1);
+
+    public static int Run(ConfigurationSources sources)
+    {
+        ExporterOptions options = sources.Load();
+        TimeProvider time = TimeProvider.System;
+        using Logging logging = new(options, Environment.GetEnvironmentVariable);
+        using var systemd = new SystemdNotifier(Environment.GetEnvironmentVariable, time, logging.Logger);
+        var store = new SnapshotStore(Snapshot.Empty(time));
+        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger);
+        var reload = new ConfigurationReload(sources, options, sampler, store, systemd, logging, time);
+        return RunHost(options, logging, systemd, store, sampler, reload).GetAwaiter().GetResult();
+    }
+
+    private static async Task<int> RunHost(
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, ConfigurationReload reload)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "conn-exporter" });
+        builder.Logging.AddSerilog(logging.Logger);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownPatience);
+        builder.Services.AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), reload.Run));
+        builder.Services.AddHostedService(_ => sampler);
+        await using WebApplication app = builder.Build();
+        var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store));
+        app.Run(endpoints.HandleAsync);
+
+        sampler.Apply(options);
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            // One line is enough for whoever has to act on it.
+            await Console.Error.WriteLineAsync($"conn-exporter: cannot listen on {string.Join(", ", options.ListenAddresses)}: {(e.InnerException ?? e).Message.TrimEnd('.')}; choose another with --web.listen-address, or find who holds it with 'ss -ltnp'");
+            sampler.StopCollectors();
+            return ExitCode.CannotBind;
+        }
+
+        logging.ShowFrameworkWarnings();
+        logging.Logger.Information(
+            "conn-exporter {Version} listens on {Addresses}", BuildVersion.Version, string.Join(", ", app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses));
+        systemd.Ready();
+        app.Lifetime.ApplicationStopping.Register(systemd.Stopping);
+        await app.WaitForShutdownAsync();
+        logging.Logger.Information("conn-exporter ends");
+        return ExitCode.Ok;
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, ExporterOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = 0;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+        foreach (ListenAddress address in options.ListenAddresses)
+        {
+            if (address.Address is null)
+            {
+                kestrel.ListenAnyIP(address.Port);
+            }
+            else
+            {
+                kestrel.Listen(address.Address, address.Port);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+using System.Collections;
+using System.Collections.Immutable;
+using ConnExporter.Collectors;
+
+namespace ConnExporter.Configuration;
+
+/// <summary>Puts the settings together: flags go before the environment, the environment before the file, the file before the defaults.</summary>
+internal sealed class ConfigurationSources
+{
+    private readonly IReadOnlyList<Given> flags;
+    private readonly IReadOnlyList<Given> variables;
+
+    /// <summary>Settings from flags and environment.</summary>
+    /// <param name="flags">What the command line gave.</param>
+    /// <param name="environment">The environment; variables without our prefix are passed over.</param>
+    /// <exception cref="ConfigurationException">A variable with our prefix that is no setting's.</exception>
+    public ConfigurationSources(IReadOnlyList<Given> flags, IDictionary environment)
+    {
+        this.flags = flags;
+        variables = [.. Variables(environment)];
+    }
+
+    /// <summary>The configuration file, if one was named.</summary>
+    public string? FilePath => flags.Concat(variables).FirstOrDefault(given => given.Setting.Key == Settings.ConfigFile)?.Text;
+
+    /// <summary>Reads the file, if one was named, and checks everything.</summary>
+    /// <exception cref="ConfigurationException">The first thing that is wrong.</exception>
+    public ExporterOptions Load()
+    {
+        IReadOnlyList<Given> file = FilePath is { } path ? ConfigFile.Read(path) : [];
+
+        // The first source that names a setting decides it alone: lists are not merged.
+        ILookup<string, Given> given = new[] { flags, variables, file }
+            .SelectMany((source, rank) => source.Select(value => (value, rank)))
+            .GroupBy(pair => pair.value.Setting.Key)
+            .SelectMany(group => group.Where(pair => pair.rank == group.Min(other => other.rank)).Select(pair => pair.value))
+            .ToLookup(value => value.Setting.Key);
+
+        // Checked even where something else outweighs it: a file that is wrong is wrong.
+        foreach (Given value in flags.Concat(variables).Concat(file))
+        {
+            Check(value);
+        }
+
+        return new ExporterOptions
+        {
+            ListenAddresses = [.. All(given, "web.listen-address").Select(Values.ListenAddress)],
+            TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
+            ProcPath = Values.Directory(One(given, "path.procfs")),
+            SysPath = One(given, "path.sysfs").Text,
+            LogLevel = Values.LogLevel(One(given, "log.level")),
+            LogFormat = Values.LogFormat(One(given, "log.format")),
+            Collectors = EnabledCollectors(given),
+        };
+    }
+
+    private static ImmutableDictionary<string, TimeSpan> EnabledCollectors(ILookup<string, Given> given)
+    {
+        bool defaults = !Values.Switch(One(given, Settings.DisableDefaults));
+        return CollectorList.All
+            .Where(entry => given[Settings.Switch(entry.Name)].FirstOrDefault() is { } set ? Values.Switch(set) : defaults)
+            .ToImmutableDictionary(entry => entry.Name, entry => Values.Interval(One(given, Settings.Interval(entry.Name))));
+    }
+
+    private static void Check(Given value)
+    {
+        switch (value.Setting.Kind)
+        {
+            case SettingKind.Switch:
+                Values.Switch(value);
+                break;
+            case SettingKind.Interval:
+                Values.Interval(value);
+                break;
+            case SettingKind.ListenAddress:
+                Values.ListenAddress(value);
+                break;
+            case SettingKind.UrlPath:
+                Values.UrlPath(value);
+                break;
+            case SettingKind.LogLevel:
+                Values.LogLevel(value);
+                break;
+            case SettingKind.LogFormat:
+                Values.LogFormat(value);
+                break;
+            case SettingKind.Path:
+                // Whether it is there is known when it is used.
+                break;
+        }
+    }
+
+    private static Given One(ILookup<string, Given> given, string key) => All(given, key).First();
+
+    private static IEnumerable<Given> All(ILookup<string, Given> given, string key)
+    {
+        Setting setting = Settings.Find(key)!;
+        return given[key].Any() ? given[key] : [new Given(setting, setting.Default!, "--" + key)];
+    }
+
+    private static IEnumerable<Given> Variables(IDictionary environment)
+    {
+        foreach (DictionaryEntry entry in environment)
+        {
+            string name = (string)entry.Key;
+            if (!name.StartsWith(Settings.VariablePrefix, StringComparison.Ordinal) || IsServiceLink(name))
+            {
+                continue;
+            }
+
+            Setting setting = Settings.All.FirstOrDefault(known => known.Variable == name)
+                ?? throw new ConfigurationException($"{name}: no such variable{Suggestion.For(name, Settings.All.Select(known => known.Variable))}");
+            string text = (string?)entry.Value ?? "";
+            foreach (string part in setting.Repeatable ? text.Split(',', StringSplitOptions.TrimEntries) : [text])
+            {
+                yield return new Given(setting, part, name);
+            }
+        }
+    }
+
+    // Kubernetes puts these into every pod of a namespace that has a service named conn-exporter.
+    private static bool IsServiceLink(string name) =>
+        name.StartsWith(Settings.VariablePrefix + "SERVICE_", StringComparison.Ordinal)
+        || name == Settings.VariablePrefix + "PORT"
+        || name.StartsWith(Settings.VariablePrefix + "PORT_", StringComparison.Ordinal);
+}

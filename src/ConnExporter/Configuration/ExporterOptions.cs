@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using System.Net;
+using Serilog.Events;
+
+namespace ConnExporter.Configuration;
+
+/// <summary>The settings in force, checked and complete.</summary>
+internal sealed record ExporterOptions
+{
+    /// <summary>Where to listen.</summary>
+    public required ImmutableArray<ListenAddress> ListenAddresses { get; init; }
+
+    /// <summary>The path of the metrics page.</summary>
+    public required string TelemetryPath { get; init; }
+
+    /// <summary>Where proc is mounted.</summary>
+    public required string ProcPath { get; init; }
+
+    /// <summary>Where sysfs is mounted.</summary>
+    public required string SysPath { get; init; }
+
+    /// <summary>The least severe level that is logged.</summary>
+    public required LogEventLevel LogLevel { get; init; }
+
+    /// <summary>How log lines look.</summary>
+    public required LogFormat LogFormat { get; init; }
+
+    /// <summary>The enabled collectors and their intervals.</summary>
+    public required ImmutableDictionary<string, TimeSpan> Collectors { get; init; }
+}
+
+/// <summary>How log lines look.</summary>
+internal enum LogFormat
+{
+    /// <summary><c>ts=… level=info msg="…"</c></summary>
+    Logfmt,
+
+    /// <summary>One JSON object a line.</summary>
+    Json,
+}
+
+/// <summary>One address to listen on.</summary>
+/// <param name="Address">The address; null for every address, IPv4 and IPv6.</param>
+/// <param name="Port">The port; 0 lets the kernel choose.</param>
+internal sealed record ListenAddress(IPAddress? Address, ushort Port)
+{
+    public override string ToString() => Address is null ? $":{Port}" : new IPEndPoint(Address, Port).ToString();
+}

@@ -1,0 +1,114 @@
+using System.Globalization;
+using System.Net;
+using Serilog.Events;
+
+namespace ConnExporter.Configuration;
+
+/// <summary>Reads the values of settings. Pure: text in, value or message out.</summary>
+internal static class Values
+{
+    /// <summary>The shortest interval: below it a collector would measure itself.</summary>
+    public static readonly TimeSpan ShortestInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The longest interval.</summary>
+    public static readonly TimeSpan LongestInterval = TimeSpan.FromHours(1);
+
+    private static readonly (string Suffix, TimeSpan Unit)[] Units =
+    [
+        ("ms", TimeSpan.FromMilliseconds(1)), ("s", TimeSpan.FromSeconds(1)), ("m", TimeSpan.FromMinutes(1)), ("h", TimeSpan.FromHours(1)),
+    ];
+
+    /// <summary>true or false.</summary>
+    public static bool Switch(Given given) => given.Text switch
+    {
+        "true" => true,
+        "false" => false,
+        _ => throw given.Wrong("expected true or false"),
+    };
+
+    /// <summary>A duration with a unit, within the bounds of an interval.</summary>
+    public static TimeSpan Interval(Given given)
+    {
+        foreach ((string suffix, TimeSpan unit) in Units)
+        {
+            string text = given.Text;
+            if (text.EndsWith(suffix, StringComparison.Ordinal)
+                && double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double count))
+            {
+                return count * unit is { } interval && interval >= ShortestInterval && interval <= LongestInterval
+                    ? interval
+                    : throw given.Wrong($"an interval lies between {Format(ShortestInterval)} and {Format(LongestInterval)}");
+            }
+        }
+
+        throw given.Wrong("expected a duration such as 500ms, 5s or 1m");
+    }
+
+    /// <summary>A duration as a user would write it.</summary>
+    public static string Format(TimeSpan duration)
+    {
+        (string suffix, TimeSpan unit) = Units.Last(candidate => duration.Ticks % candidate.Unit.Ticks == 0);
+        return $"{duration.Ticks / unit.Ticks}{suffix}";
+    }
+
+    /// <summary><c>host:port</c>; without a host every address.</summary>
+    public static ListenAddress ListenAddress(Given given)
+    {
+        string text = given.Text;
+        int colon = text.LastIndexOf(':');
+        if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+        {
+            throw given.Wrong("expected [address]:port, such as :9057, 127.0.0.1:9057 or [::1]:9057");
+        }
+
+        string host = text[..colon];
+        if (host.Length == 0)
+        {
+            return new ListenAddress(null, port);
+        }
+
+        bool bracketed = host.Length > 2 && host[0] == '[' && host[^1] == ']';
+        string literal = host == "localhost" ? "127.0.0.1" : bracketed ? host[1..^1] : host;
+        return literal.Contains(':', StringComparison.Ordinal) == bracketed && IPAddress.TryParse(literal, out IPAddress? address)
+            ? new ListenAddress(address, port)
+            : throw given.Wrong("expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057");
+    }
+
+    /// <summary>A path that begins with a slash.</summary>
+    public static string UrlPath(Given given) =>
+        given.Text.Length > 1 && given.Text[0] == '/' && !given.Text.Any(c => c is '?' or '#' or ' ' || char.IsControl(c))
+            ? given.Text
+            : throw given.Wrong("expected a path below /, such as /metrics");
+
+    /// <summary>A directory that is there.</summary>
+    public static string Directory(Given given) =>
+        System.IO.Directory.Exists(given.Text) ? given.Text : throw given.Wrong("there is no such directory");
+
+    /// <summary>debug, info, warn or error.</summary>
+    public static LogEventLevel LogLevel(Given given) => given.Text switch
+    {
+        "debug" => LogEventLevel.Debug,
+        "info" => LogEventLevel.Information,
+        "warn" => LogEventLevel.Warning,
+        "error" => LogEventLevel.Error,
+        _ => throw given.Wrong("expected debug, info, warn or error"),
+    };
+
+    /// <summary>logfmt or json.</summary>
+    public static LogFormat LogFormat(Given given) => given.Text switch
+    {
+        "logfmt" => Configuration.LogFormat.Logfmt,
+        "json" => Configuration.LogFormat.Json,
+        _ => throw given.Wrong("expected logfmt or json"),
+    };
+}
+
+/// <summary>A value as it was given, with the place it was given at.</summary>
+/// <param name="Setting">The setting.</param>
+/// <param name="Text">The value.</param>
+/// <param name="Place">Such as <c>--log.level</c>, <c>CONN_EXPORTER_LOG_LEVEL</c> or <c>/etc/conn-exporter.yml:3: log.level</c>.</param>
+internal sealed record Given(Setting Setting, string Text, string Place)
+{
+    /// <summary>The complaint about this value.</summary>
+    public ConfigurationException Wrong(string reason) => new($"{Place}: '{Text}': {reason}");
+}

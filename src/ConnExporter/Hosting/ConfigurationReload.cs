@@ -1,0 +1,73 @@
+using ConnExporter.Configuration;
+using ConnExporter.Sampling;
+using Serilog;
+
+namespace ConnExporter.Hosting;
+
+/// <summary>Reads the configuration again and takes up what can change while running; a bad one leaves the old one in force.</summary>
+internal sealed class ConfigurationReload
+{
+    private readonly ConfigurationSources sources;
+    private readonly Sampler sampler;
+    private readonly SnapshotStore store;
+    private readonly SystemdNotifier systemd;
+    private readonly Logging logging;
+    private readonly TimeProvider time;
+    private readonly Lock gate = new();
+    private ExporterOptions inForce;
+
+    public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, SnapshotStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
+    {
+        this.sources = sources;
+        this.inForce = inForce;
+        this.sampler = sampler;
+        this.store = store;
+        this.systemd = systemd;
+        this.logging = logging;
+        this.time = time;
+    }
+
+    /// <summary>Reloads once; the log and two metrics tell how it ended.</summary>
+    public void Run()
+    {
+        ILogger log = logging.Logger;
+        lock (gate)
+        {
+            systemd.Reloading();
+            try
+            {
+                ExporterOptions wanted = sources.Load();
+                foreach (string key in NeedRestart(wanted))
+                {
+                    log.Warning("A change of {Key} takes a restart; the old value stays in force", key);
+                }
+
+                sampler.Apply(wanted);
+                logging.SetLevel(wanted.LogLevel);
+                inForce = inForce with { Collectors = wanted.Collectors, LogLevel = wanted.LogLevel };
+                store.Update(snapshot => snapshot with { Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) });
+                log.Information("The configuration was read again and is in force");
+            }
+            catch (ConfigurationException e)
+            {
+                store.Update(snapshot => snapshot with { Configuration = snapshot.Configuration with { LastReloadOk = false } });
+                log.Error("The configuration was read again and cannot be used; the old one stays in force: {Failure}", e.Message);
+            }
+
+            systemd.Ready();
+        }
+    }
+
+    private IEnumerable<string> NeedRestart(ExporterOptions wanted)
+    {
+        (string Key, bool Changed)[] fixedAtStart =
+        [
+            ("web.listen-address", !wanted.ListenAddresses.SequenceEqual(inForce.ListenAddresses)),
+            ("web.telemetry-path", wanted.TelemetryPath != inForce.TelemetryPath),
+            ("path.procfs", wanted.ProcPath != inForce.ProcPath),
+            ("path.sysfs", wanted.SysPath != inForce.SysPath),
+            ("log.format", wanted.LogFormat != inForce.LogFormat),
+        ];
+        return fixedAtStart.Where(setting => setting.Changed).Select(setting => setting.Key);
+    }
+}

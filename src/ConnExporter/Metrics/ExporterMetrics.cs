@@ -1,0 +1,102 @@
+using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using ConnExporter.Sampling;
+
+namespace ConnExporter.Metrics;
+
+/// <summary>What the exporter says about itself: its build, its configuration, and how each collector stands.</summary>
+internal static class ExporterMetrics
+{
+    private static readonly MetricFamily BuildInfo = MetricFamily.Gauge(
+        "conn_exporter_build_info", "Always 1, with the version that runs.", "version", "revision", "runtime");
+
+    private static readonly MetricFamily ReloadOk = MetricFamily.Gauge(
+        "conn_exporter_config_last_reload_successful", "1 while the configuration in force is the one that was read last, 0 while a newer one could not be used.");
+
+    private static readonly MetricFamily LoadedAt = MetricFamily.Gauge(
+        "conn_exporter_config_last_reload_success_timestamp_seconds", "When the configuration in force was read.");
+
+    private static readonly MetricFamily CollectorOutcome = MetricFamily.Gauge(
+        "conn_collector_outcome", "1 for the outcome that holds, 0 for the others. No row is 1 before a collector's first sample has ended.", "collector", "outcome");
+
+    private static readonly MetricFamily LastSuccess = MetricFamily.Gauge(
+        "conn_collector_last_success_timestamp_seconds", "When the newest good reading was taken.", "collector");
+
+    private static readonly MetricFamily Duration = MetricFamily.Gauge(
+        "conn_collector_duration_seconds", "How long the newest sample took.", "collector");
+
+    private static readonly MetricFamily Cpu = MetricFamily.Counter(
+        "conn_collector_cpu_seconds_total", "CPU time of the collector's thread in its samples.", "collector");
+
+    private static readonly MetricFamily Interval = MetricFamily.Gauge(
+        "conn_collector_interval_seconds", "Interval in force.", "collector");
+
+    private static readonly MetricFamily Errors = MetricFamily.Counter(
+        "conn_collector_errors_total", "Samples that gave no reading, and values left out of good ones, by reason.", "collector", "reason");
+
+    private static readonly MetricFamily Dropped = MetricFamily.Counter(
+        "conn_series_dropped_total", "Label sets left out of samples because a family had reached its bound.", "family");
+
+    private static readonly (Outcome Outcome, string Label)[] Outcomes =
+    [
+        (Outcome.Ok, "ok"), (Outcome.Absent, "absent"), (Outcome.Denied, "denied"), (Outcome.Broken, "broken"), (Outcome.Stuck, "stuck"),
+    ];
+
+    public static void Write(ExpositionWriter page, Snapshot snapshot)
+    {
+        page.Write(BuildInfo, 1, BuildVersion.Version, BuildVersion.Revision, BuildVersion.Runtime);
+        page.Write(ReloadOk, snapshot.Configuration.LastReloadOk ? 1 : 0);
+        page.Write(LoadedAt, UnixSeconds(snapshot.Configuration.LoadedAt));
+        foreach (CollectorState state in snapshot.Collectors)
+        {
+            foreach ((Outcome outcome, string label) in Outcomes)
+            {
+                page.Write(CollectorOutcome, state.Outcome == outcome ? 1 : 0, state.Name, label);
+            }
+        }
+
+        foreach (CollectorState state in snapshot.Collectors)
+        {
+            if (state.LastSuccess is { } at)
+            {
+                page.Write(LastSuccess, UnixSeconds(at), state.Name);
+            }
+        }
+
+        foreach (CollectorState state in snapshot.Collectors)
+        {
+            if (state.Outcome is not null)
+            {
+                page.Write(Duration, state.Duration.TotalSeconds, state.Name);
+            }
+        }
+
+        foreach (CollectorState state in snapshot.Collectors)
+        {
+            page.Write(Cpu, state.CpuTime.TotalSeconds, state.Name);
+        }
+
+        foreach (CollectorState state in snapshot.Collectors)
+        {
+            page.Write(Interval, state.Interval.TotalSeconds, state.Name);
+        }
+
+        foreach (CollectorState state in snapshot.Collectors)
+        {
+            for (int i = 0; i < state.Errors.Length; i++)
+            {
+                page.Write(Errors, state.Errors[i], state.Name, KernelReadException.Reasons[i]);
+            }
+        }
+
+        foreach (CollectorState state in snapshot.Collectors)
+        {
+            foreach ((string family, ulong count) in state.Dropped)
+            {
+                page.Write(Dropped, count, family);
+            }
+        }
+    }
+
+    private static double UnixSeconds(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).TotalSeconds;
+}

@@ -1,0 +1,3 @@
+using ConnExporter.Commands;
+
+return CommandLine.Run(args);

@@ -1,0 +1,171 @@
+using System.Collections.Immutable;
+using ConnExporter.Kernel;
+using Serilog;
+
+namespace ConnExporter.Sampling;
+
+/// <summary>The one long-lived thread of one collector: samples on its interval and publishes each outcome.</summary>
+/// <remarks>A thread of its own, not the pool's: a read that the kernel never answers stops this collector and nothing else.</remarks>
+internal sealed class CollectorThread
+{
+    private const int StackSize = 256 * 1024;
+
+    private readonly Collector collector;
+    private readonly SnapshotStore store;
+    private readonly TimeProvider time;
+    private readonly CollectContext context;
+    private readonly FailureLog failures;
+    private readonly object wake = new();
+    private readonly Thread thread;
+    private long intervalTicks;
+    private long startedAt;
+    private volatile bool sampling;
+    private volatile bool stopping;
+
+    public CollectorThread(string name, Collector collector, TimeSpan interval, SnapshotStore store, TimeProvider time, ILogger log)
+    {
+        Name = name;
+        this.collector = collector;
+        this.store = store;
+        this.time = time;
+        context = new CollectContext(time, warning => log.Warning("Collector {Collector}: {Warning}", name, warning));
+        failures = new FailureLog(name, time, log);
+        intervalTicks = interval.Ticks;
+        thread = new Thread(Run, StackSize) { Name = name, IsBackground = true };
+    }
+
+    public string Name { get; }
+
+    /// <summary>The interval; a change takes effect at once.</summary>
+    public TimeSpan Interval
+    {
+        get => TimeSpan.FromTicks(Interlocked.Read(ref intervalTicks));
+        set
+        {
+            if (Interlocked.Exchange(ref intervalTicks, value.Ticks) != value.Ticks)
+            {
+                Wake();
+            }
+        }
+    }
+
+    /// <summary>How long the sample in progress has been waiting for the kernel; null between samples.</summary>
+    public TimeSpan? Waiting => sampling ? time.GetElapsedTime(Interlocked.Read(ref startedAt)) : null;
+
+    public void Start() => thread.Start();
+
+    /// <summary>Asks the thread to end after the sample in progress; nothing more is published.</summary>
+    public void Stop()
+    {
+        stopping = true;
+        Wake();
+    }
+
+    /// <summary>Waits for the thread's end.</summary>
+    /// <returns>False where the kernel still holds it.</returns>
+    public bool Join(TimeSpan timeout) => thread.Join(timeout);
+
+    private void Run()
+    {
+        while (!stopping)
+        {
+            long start = time.GetTimestamp();
+            SampleOnce(start);
+
+            // From the start of the sample, so that the interval holds. After a suspended hour one sample follows, not a burst.
+            TimeSpan pause = Interval - time.GetElapsedTime(start);
+            lock (wake)
+            {
+                if (pause > TimeSpan.Zero && !stopping)
+                {
+                    Monitor.Wait(wake, pause);
+                }
+            }
+        }
+
+        collector.Dispose();
+    }
+
+    private void Wake()
+    {
+        lock (wake)
+        {
+            Monitor.PulseAll(wake);
+        }
+    }
+
+    private void SampleOnce(long start)
+    {
+        Interlocked.Exchange(ref startedAt, start);
+        sampling = true;
+        TimeSpan cpuBefore = ThreadClock.CpuTime();
+        Reading? reading = null;
+        KernelReadException? failure = null;
+        try
+        {
+            reading = collector.Collect(context);
+        }
+        catch (KernelReadException e)
+        {
+            failure = e;
+        }
+        catch (Exception e)
+        {
+            // A defect in one collector must not take the others down. It is shown as what it is.
+            failure = new KernelReadException(FailureKind.Broken, "internal", $"a defect in this program: {e.Message}", e);
+        }
+
+        TimeSpan cpu = ThreadClock.CpuTime() - cpuBefore;
+        long end = time.GetTimestamp();
+        sampling = false;
+        failures.Report(failure);
+        Publish(reading, failure, end, time.GetElapsedTime(start, end), cpu);
+    }
+
+    private void Publish(Reading? reading, KernelReadException? failure, long at, TimeSpan duration, TimeSpan cpu)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        ulong rejected = context.TakeRejected();
+        store.Update(snapshot =>
+        {
+            int index = stopping ? -1 : snapshot.IndexOf(Name);
+            if (index < 0)
+            {
+                return snapshot;
+            }
+
+            CollectorState before = snapshot.Collectors[index];
+            CollectorState after = before with
+            {
+                Outcome = failure?.Kind switch
+                {
+                    null => Outcome.Ok,
+                    FailureKind.Absent => Outcome.Absent,
+                    FailureKind.Denied => Outcome.Denied,
+                    _ => Outcome.Broken,
+                },
+                Reading = reading ?? before.Reading,
+                LastSuccess = reading is null ? before.LastSuccess : now,
+                LastSuccessTimestamp = reading is null ? before.LastSuccessTimestamp : at,
+                Duration = duration,
+                CpuTime = before.CpuTime + cpu,
+                Failure = failure?.Message,
+                Dropped = context.Dropped,
+                Errors = Count(before.Errors, failure, rejected),
+            };
+            return snapshot with { Collectors = snapshot.Collectors.SetItem(index, after) };
+        });
+    }
+
+    private static ImmutableArray<ulong> Count(ImmutableArray<ulong> errors, KernelReadException? failure, ulong rejected)
+    {
+        if (rejected > 0)
+        {
+            int parse = KernelReadException.Reasons.IndexOf("parse");
+            errors = errors.SetItem(parse, errors[parse] + rejected);
+        }
+
+        int reason = failure is null ? -1 : KernelReadException.Reasons.IndexOf(failure.Reason);
+        return reason < 0 ? errors : errors.SetItem(reason, errors[reason] + 1);
+    }
+}

@@ -1,0 +1,164 @@
+using System.Collections.Immutable;
+using ConnExporter.Configuration;
+using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using Microsoft.Extensions.Hosting;
+using Serilog;
+
+namespace ConnExporter.Sampling;
+
+/// <summary>Runs the collectors, each on its thread, and watches over them: marks the stuck and drops what has become too old.</summary>
+internal sealed class Sampler : BackgroundService
+{
+    /// <summary>A collector that waits for the kernel for longer than this is stuck.</summary>
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(2);
+
+    /// <summary>A good reading outlives failing successors by this many intervals.</summary>
+    public const int KeptIntervals = 3;
+
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(500);
+
+    private readonly SnapshotStore store;
+    private readonly ImmutableArray<CollectorEntry> list;
+    private readonly KernelSource kernel;
+    private readonly TimeProvider time;
+    private readonly SystemdNotifier systemd;
+    private readonly ILogger log;
+    private readonly Lock gate = new();
+    private readonly List<CollectorThread> threads = [];
+
+    /// <summary>A sampler with no collector yet: <see cref="Apply"/> starts them.</summary>
+    public Sampler(SnapshotStore store, ImmutableArray<CollectorEntry> list, KernelSource kernel, TimeProvider time, SystemdNotifier systemd, ILogger log)
+    {
+        this.store = store;
+        this.list = list;
+        this.kernel = kernel;
+        this.time = time;
+        this.systemd = systemd;
+        this.log = log;
+    }
+
+    /// <summary>Starts, stops and re-times collectors as the options say. Those that go on keep their readings and counters.</summary>
+    public void Apply(ExporterOptions options)
+    {
+        lock (gate)
+        {
+            foreach (CollectorThread thread in threads.Where(thread => !options.Collectors.ContainsKey(thread.Name)))
+            {
+                thread.Stop();
+            }
+
+            threads.RemoveAll(thread => !options.Collectors.ContainsKey(thread.Name));
+            store.Update(snapshot => snapshot with { Collectors = Arrange(snapshot, options) });
+            foreach (CollectorEntry entry in list)
+            {
+                if (!options.Collectors.TryGetValue(entry.Name, out TimeSpan interval))
+                {
+                    continue;
+                }
+
+                if (threads.Find(thread => thread.Name == entry.Name) is { } running)
+                {
+                    running.Interval = interval;
+                    continue;
+                }
+
+                var started = new CollectorThread(entry.Name, entry.Create(kernel), interval, store, time, log);
+                threads.Add(started);
+                started.Start();
+            }
+        }
+    }
+
+    /// <summary>Looks after the collectors once: marks those that are stuck, drops readings that are too old.</summary>
+    public void Watch()
+    {
+        lock (gate)
+        {
+            Snapshot watched = store.Current;
+            store.Update(snapshot =>
+            {
+                watched = snapshot;
+                ImmutableArray<CollectorState> collectors = snapshot.Collectors;
+                foreach (CollectorThread thread in threads)
+                {
+                    int index = snapshot.IndexOf(thread.Name);
+                    CollectorState before = collectors[index];
+                    CollectorState after = Judge(before, thread.Waiting);
+                    collectors = ReferenceEquals(before, after) ? collectors : collectors.SetItem(index, after);
+                }
+
+                return collectors == snapshot.Collectors ? snapshot : snapshot with { Collectors = collectors };
+            });
+
+            foreach (CollectorThread thread in threads.Where(thread => thread.Waiting > StuckAfter && watched.Collectors[watched.IndexOf(thread.Name)].Outcome != Outcome.Stuck))
+            {
+                log.Warning("Collector {Collector} is stuck: the kernel has not answered for {Seconds} s", thread.Name, StuckAfter.TotalSeconds);
+            }
+        }
+    }
+
+    /// <summary>Ends all collectors. One that the kernel holds is left behind.</summary>
+    public void StopCollectors()
+    {
+        lock (gate)
+        {
+            threads.ForEach(thread => thread.Stop());
+            long start = time.GetTimestamp();
+            foreach (CollectorThread thread in threads)
+            {
+                TimeSpan left = StopPatience - time.GetElapsedTime(start);
+                thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            }
+
+            threads.Clear();
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(WatchInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Watch();
+                systemd.Ping(store.Current);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            StopCollectors();
+        }
+    }
+
+    private ImmutableArray<CollectorState> Arrange(Snapshot snapshot, ExporterOptions options)
+    {
+        ImmutableArray<CollectorState>.Builder arranged = ImmutableArray.CreateBuilder<CollectorState>();
+        foreach (CollectorEntry entry in list)
+        {
+            if (options.Collectors.TryGetValue(entry.Name, out TimeSpan interval))
+            {
+                int index = snapshot.IndexOf(entry.Name);
+                arranged.Add(index < 0
+                    ? new CollectorState { Name = entry.Name, Interval = interval }
+                    : snapshot.Collectors[index] with { Interval = interval });
+            }
+        }
+
+        return arranged.ToImmutable();
+    }
+
+    private CollectorState Judge(CollectorState state, TimeSpan? waiting)
+    {
+        if (waiting > StuckAfter && state.Outcome != Outcome.Stuck)
+        {
+            state = state with { Outcome = Outcome.Stuck, Failure = "the kernel has not answered" };
+        }
+
+        bool tooOld = state.Reading is not null && state.Outcome != Outcome.Ok
+            && time.GetElapsedTime(state.LastSuccessTimestamp) > state.Interval * KeptIntervals;
+        return tooOld ? state with { Reading = null } : state;
+    }
+}

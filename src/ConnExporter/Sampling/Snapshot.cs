@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using ConnExporter.Kernel;
+
+namespace ConnExporter.Sampling;
+
+/// <summary>Everything known at one moment. Never changed: a new one takes its place whole.</summary>
+/// <param name="Collectors">The enabled collectors, in the order of the list.</param>
+/// <param name="Configuration">How the last reload of the configuration ended.</param>
+internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, ConfigurationState Configuration)
+{
+    /// <summary>Whether every collector has an outcome, if only that it is stuck.</summary>
+    public bool IsComplete => Collectors.All(state => state.Outcome is not null);
+
+    /// <summary>The snapshot before the first sample.</summary>
+    public static Snapshot Empty(TimeProvider time) => new([], new ConfigurationState(LastReloadOk: true, time.GetUtcNow()));
+
+    /// <summary>The place of a collector in <see cref="Collectors"/>; -1 where it is not enabled.</summary>
+    public int IndexOf(string collector)
+    {
+        for (int i = 0; i < Collectors.Length; i++)
+        {
+            if (Collectors[i].Name == collector)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+}
+
+/// <summary>Whether the configuration in force is the one that was read last.</summary>
+/// <param name="LastReloadOk">False while the newest file could not be used and the older one is in force.</param>
+/// <param name="LoadedAt">When the one in force was read.</param>
+internal sealed record ConfigurationState(bool LastReloadOk, DateTimeOffset LoadedAt);
+
+/// <summary>One collector as a snapshot shows it.</summary>
+internal sealed record CollectorState
+{
+    /// <summary>The collector's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The interval in force.</summary>
+    public required TimeSpan Interval { get; init; }
+
+    /// <summary>How it stands; null before its first sample has ended.</summary>
+    public Outcome? Outcome { get; init; }
+
+    /// <summary>The newest good reading, until it is older than <see cref="Sampler.KeptIntervals"/> intervals.</summary>
+    public Reading? Reading { get; init; }
+
+    /// <summary>When the newest good reading was taken; kept when the reading itself has become too old to show.</summary>
+    public DateTimeOffset? LastSuccess { get; init; }
+
+    /// <summary>The monotonic time of the newest good reading, by which its age is judged.</summary>
+    public long LastSuccessTimestamp { get; init; }
+
+    /// <summary>How long the newest sample took.</summary>
+    public TimeSpan Duration { get; init; }
+
+    /// <summary>CPU time that all its samples took.</summary>
+    public TimeSpan CpuTime { get; init; }
+
+    /// <summary>Why the newest sample gave no reading; null where it did.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>Failed samples by reason, in the order of <see cref="KernelReadException.Reasons"/>.</summary>
+    public ImmutableArray<ulong> Errors { get; init; } = ImmutableArray.Create(new ulong[KernelReadException.Reasons.Length]);
+
+    /// <summary>Label sets that the bounds of this collector left out so far, by family.</summary>
+    public ImmutableSortedDictionary<string, ulong> Dropped { get; init; } = ImmutableSortedDictionary<string, ulong>.Empty;
+}

@@ -1,0 +1,109 @@
+using System.Text;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace ConnExporter.Web;
+
+/// <summary>What the daemon answers. Every answer comes from the snapshot: no request waits for the kernel.</summary>
+internal sealed class Endpoints
+{
+    private const string PlainText = "text/plain; charset=utf-8";
+    private readonly string telemetryPath;
+    private readonly SnapshotStore store;
+    private readonly MetricsPage metrics;
+
+    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics)
+    {
+        this.telemetryPath = telemetryPath;
+        this.store = store;
+        this.metrics = metrics;
+    }
+
+    /// <summary>Answers one request.</summary>
+    public Task HandleAsync(HttpContext context)
+    {
+        HttpRequest request = context.Request;
+        HttpResponse response = context.Response;
+        response.Headers.XContentTypeOptions = "nosniff";
+        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        {
+            response.Headers.Allow = "GET, HEAD";
+            return AnswerAsync(context, StatusCodes.Status405MethodNotAllowed, PlainText, "only GET and HEAD\n");
+        }
+
+        string path = request.Path.Value ?? "/";
+        return path == telemetryPath ? AnswerMetricsAsync(context) : path switch
+        {
+            "/" => AnswerLandingPageAsync(context),
+            "/-/healthy" => AnswerAsync(context, StatusCodes.Status200OK, PlainText, "healthy\n"),
+            "/-/ready" => AnswerReadyAsync(context),
+            _ => AnswerAsync(context, StatusCodes.Status404NotFound, PlainText, $"nothing here; the metrics are at {telemetryPath}\n"),
+        };
+    }
+
+    private Task AnswerMetricsAsync(HttpContext context)
+    {
+        ExpositionFormat format = ExpositionFormats.Negotiate(context.Request.Headers.Accept!);
+        bool compressed = AcceptsGzip(context.Request);
+        ReadOnlyMemory<byte> page = metrics.Get(format, compressed);
+        context.Response.Headers.Vary = "Accept, Accept-Encoding";
+        if (compressed)
+        {
+            context.Response.Headers.ContentEncoding = "gzip";
+        }
+
+        return AnswerAsync(context, StatusCodes.Status200OK, format.ContentType(), page);
+    }
+
+    private Task AnswerLandingPageAsync(HttpContext context)
+    {
+        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+        return AnswerAsync(context, StatusCodes.Status200OK, "text/html; charset=utf-8", LandingPage.Render(store.Current, telemetryPath));
+    }
+
+    private Task AnswerReadyAsync(HttpContext context)
+    {
+        IEnumerable<string> waiting = store.Current.Collectors.Where(state => state.Outcome is null).Select(state => state.Name);
+        return store.Current.IsComplete
+            ? AnswerAsync(context, StatusCodes.Status200OK, PlainText, "ready\n")
+            : AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, PlainText, $"waiting for the first sample of: {string.Join(", ", waiting)}\n");
+    }
+
+    private static Task AnswerAsync(HttpContext context, int status, string contentType, string text) =>
+        AnswerAsync(context, status, contentType, Encoding.UTF8.GetBytes(text));
+
+    private static Task AnswerAsync(HttpContext context, int status, string contentType, ReadOnlyMemory<byte> body)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = contentType;
+        context.Response.ContentLength = body.Length;
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.BodyWriter.WriteAsync(body, context.RequestAborted).AsTask();
+    }
+
+    // RFC 9110 §12.5.3: named with a weight above 0, or covered by '*'.
+    private static bool AcceptsGzip(HttpRequest request)
+    {
+        if (!StringWithQualityHeaderValue.TryParseList(request.Headers.AcceptEncoding!, out IList<StringWithQualityHeaderValue>? codings))
+        {
+            return false;
+        }
+
+        double? gzip = null;
+        double? any = null;
+        foreach (StringWithQualityHeaderValue coding in codings)
+        {
+            if (coding.Value.Equals("gzip", StringComparison.OrdinalIgnoreCase))
+            {
+                gzip = coding.Quality ?? 1;
+            }
+            else if (coding.Value == "*")
+            {
+                any = coding.Quality ?? 1;
+            }
+        }
+
+        return (gzip ?? any ?? 0) > 0;
+    }
+}
