@@ -10,11 +10,17 @@ internal sealed partial class NetworkNamespace : IDisposable
 {
     private const int CloneNewNet = 0x40000000;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private const string Prefix = "conn-exporter-test-";
     private static int made;
 
     public NetworkNamespace()
     {
-        Name = string.Create(CultureInfo.InvariantCulture, $"conn-exporter-test-{Environment.ProcessId}-{Interlocked.Increment(ref made)}");
+        if (Interlocked.Increment(ref made) == 1)
+        {
+            DeleteLeftovers();
+        }
+
+        Name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{made}");
         Tool.Run(Patience, "ip", "netns", "add", Name);
         try
         {
@@ -81,6 +87,19 @@ internal sealed partial class NetworkNamespace : IDisposable
     }
 
     public void Dispose() => Tool.Run(Patience, "ip", "netns", "delete", Name);
+
+    // Of runs that were killed: their names carry the id of a process that is no more.
+    private static void DeleteLeftovers()
+    {
+        foreach (string line in Tool.Run(Patience, "ip", "netns", "list").Split('\n'))
+        {
+            string name = line.Split(' ')[0];
+            if (name.StartsWith(Prefix, StringComparison.Ordinal) && !Directory.Exists("/proc/" + name[Prefix.Length..].Split('-')[0]))
+            {
+                Tool.Run(Patience, "ip", "netns", "delete", name);
+            }
+        }
+    }
 
     private void Ip(params IEnumerable<string> arguments) => Tool.Run(Patience, "ip", ["-n", Name, .. arguments]);
 
