@@ -64,7 +64,7 @@ public sealed class ProcessTableTests : IDisposable
 
         count.ShouldBe(expected);
         identity.ShouldNotBe(0ul);
-        table.SizeIsDescriptorCount.ShouldBe(expected == 0 ? null : false);
+        table.SizeIsDescriptorCount.ShouldNotBe(true);
     }
 
     [Fact]
