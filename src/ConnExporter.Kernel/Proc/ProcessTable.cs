@@ -22,6 +22,7 @@ public sealed unsafe class ProcessTable : IDisposable
 {
     private const int BufferSize = 32 * 1024;
     private const int RecordHeader = 19;
+    private const int MismatchesToBelieve = 8;
     private const uint StatxInodeAndSize = 0x100 | 0x200;
 
     private readonly string root;
@@ -30,6 +31,7 @@ public sealed unsafe class ProcessTable : IDisposable
     private readonly byte[] nested = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
     private DescriptorHandle? directory;
     private bool? sizeIsCount;
+    private int mismatches;
     private int position;
     private int filled;
 
@@ -64,6 +66,12 @@ public sealed unsafe class ProcessTable : IDisposable
         else if (LibC.LSeek(directory.Value, 0, LibC.SeekSet) < 0)
         {
             throw KernelReadException.FromErrno(root, Marshal.GetLastPInvokeError());
+        }
+
+        // Our own directory can be listed without a privilege, so that this is known before the first foreign process.
+        if (sizeIsCount is null)
+        {
+            List("self/fd\0"u8, out _);
         }
     }
 
@@ -105,21 +113,7 @@ public sealed unsafe class ProcessTable : IDisposable
             return access;
         }
 
-        access = List(path, out ulong listed);
-        if (access != ProcessAccess.Ok)
-        {
-            return access;
-        }
-
-        // Nothing open tells nothing. Otherwise a size that is no count (0 on older kernels) settles it; to believe in one, the kernel must
-        // tell the same before and after the listing.
-        if (sizeIsCount is null && listed > 0 && Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == status.Size)
-        {
-            sizeIsCount = listed == status.Size;
-        }
-
-        count = listed;
-        return ProcessAccess.Ok;
+        return List(path, out count);
     }
 
     /// <summary>Reads a small file of a process; the span holds until the next call on this object.</summary>
@@ -214,6 +208,7 @@ public sealed unsafe class ProcessTable : IDisposable
         path[written + name.Length] = 0;
     }
 
+    // Looks along the way whether the size of the directory would have told the same.
     private ProcessAccess List(ReadOnlySpan<byte> path, out ulong count)
     {
         count = 0;
@@ -223,13 +218,13 @@ public sealed unsafe class ProcessTable : IDisposable
             return access;
         }
 
+        access = Stat(path, out LibC.StatxBuffer before);
         try
         {
             int at = 0;
             int end = 0;
             while (TryNextName(descriptors, nested, ref at, ref end, out ReadOnlySpan<byte> name))
             {
-                // Every entry is a number, unless this is a copy of a proc file system in which a file keeps an empty directory alive.
                 count += name[0] is >= (byte)'0' and <= (byte)'9' ? 1u : 0u;
             }
         }
@@ -238,7 +233,25 @@ public sealed unsafe class ProcessTable : IDisposable
             return ProcessAccess.Gone;
         }
 
-        return ProcessAccess.Ok;
+        if (access == ProcessAccess.Ok && sizeIsCount is null && Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == before.Size)
+        {
+            Compare(count, before.Size);
+        }
+
+        return access;
+    }
+
+    // Nothing open tells nothing. A size of 0 beside open descriptors is an older kernel; another difference may be a race, but not every time.
+    private void Compare(ulong listed, ulong size)
+    {
+        if (listed == size && listed > 0)
+        {
+            sizeIsCount = true;
+        }
+        else if (listed != size && (size == 0 || ++mismatches == MismatchesToBelieve))
+        {
+            sizeIsCount = false;
+        }
     }
 
     private ProcessAccess Stat(ReadOnlySpan<byte> path, out LibC.StatxBuffer status)
