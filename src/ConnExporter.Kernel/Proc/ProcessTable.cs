@@ -30,6 +30,7 @@ public sealed unsafe class ProcessTable : IDisposable
     private readonly byte[] nested = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
     private DescriptorHandle? directory;
     private bool? sizeIsCount;
+    private bool onProc;
     private int position;
     private int filled;
 
@@ -44,7 +45,7 @@ public sealed unsafe class ProcessTable : IDisposable
 
     /// <summary>
     /// Whether this kernel tells the number of descriptors as the size of <c>/proc/PID/fd</c> (Linux 6.2 and newer,
-    /// fs/proc/fd.c:proc_fd_getattr). Found out by comparing, not by version: distributions port changes back. Null until the first count.
+    /// fs/proc/fd.c:proc_fd_getattr). Found out by looking, not by version: distributions port changes back. Null until the first process with descriptors.
     /// </summary>
     public bool? SizeIsDescriptorCount => sizeIsCount;
 
@@ -59,6 +60,7 @@ public sealed unsafe class ProcessTable : IDisposable
             {
                 int descriptor = LibC.OpenAt(LibC.AtFdCwd, path, LibC.OpenReadOnly | LibC.DirectoryFlag | LibC.OpenCloseOnExec);
                 directory = descriptor >= 0 ? new DescriptorHandle(descriptor) : throw KernelReadException.FromErrno(root, Marshal.GetLastPInvokeError());
+                onProc = LibC.FStatFs(descriptor, out LibC.StatFsBuffer fileSystem) == 0 && fileSystem.Type == LibC.ProcSuperMagic;
             }
         }
         else if (LibC.LSeek(directory.Value, 0, LibC.SeekSet) < 0)
@@ -100,6 +102,13 @@ public sealed unsafe class ProcessTable : IDisposable
         ProcessAccess access = Stat(path, out LibC.StatxBuffer status);
         count = status.Size;
         identity = status.Inode;
+        if (access == ProcessAccess.Ok && sizeIsCount is null && onProc && count > 0)
+        {
+            // Older kernels have 0 there. Not to be compared with a listing, which is denied for most processes and leaves out the descriptors
+            // that a thread blocked in accept() or open() has reserved.
+            sizeIsCount = true;
+        }
+
         if (access != ProcessAccess.Ok || sizeIsCount == true)
         {
             return access;
@@ -111,11 +120,9 @@ public sealed unsafe class ProcessTable : IDisposable
             return access;
         }
 
-        // Nothing open tells nothing. Otherwise a size that is no count (0 on older kernels) settles it; to believe in one, the kernel must
-        // tell the same before and after the listing.
-        if (sizeIsCount is null && listed > 0 && Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == status.Size)
+        if (sizeIsCount is null && listed > 0 && (!onProc || (Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == 0)))
         {
-            sizeIsCount = listed == status.Size;
+            sizeIsCount = false;
         }
 
         count = listed;
