@@ -22,14 +22,15 @@ internal static class CommandLine
         ParseResult parsed = root.Parse(args);
         try
         {
-            if (parsed.Action is not null && parsed.Action is not CommandAction)
+            // Help and version; the library's own complaints would go on for a page and end with 1.
+            if (parsed.Action is not (null or CommandAction or ParseErrorAction))
             {
                 return parsed.Invoke();
             }
 
-            Complain(parsed, root);
+            Complain(parsed, root, args);
             var sources = new ConfigurationSources([.. flags.SelectMany(flag => flag.Read(parsed))], Environment.GetEnvironmentVariables());
-            return ((CommandAction)parsed.Action!).Run(sources);
+            return ((CommandAction)parsed.CommandResult.Command.Action!).Run(sources);
         }
         catch (ConfigurationException e)
         {
@@ -80,10 +81,16 @@ internal static class CommandLine
             : new Flag(setting, new Option<bool>(name) { Description = help }, new Option<bool>(Negation + setting.Key) { Description = "Switch it off." });
     }
 
-    private static void Complain(ParseResult parsed, RootCommand root)
+    private static void Complain(ParseResult parsed, RootCommand root, string[] args)
     {
         foreach (string token in parsed.UnmatchedTokens)
         {
+            // Of '--switch=word' the parser keeps the switch and leaves the word over.
+            if (root.Options.FirstOrDefault(option => args.Contains($"{option.Name}={token}")) is { } assigned)
+            {
+                throw new ConfigurationException($"{assigned.Name}: '{token}': expected true or false");
+            }
+
             string flag = token.Split('=')[0];
             throw token.StartsWith('-')
                 ? new ConfigurationException($"{flag}: no such flag{Suggestion.For(flag, root.Options.Select(option => option.Name))}")
