@@ -35,8 +35,9 @@ internal static class Values
             if (text.EndsWith(suffix, StringComparison.Ordinal)
                 && double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double count))
             {
-                return count * unit is { } interval && interval >= ShortestInterval && interval <= LongestInterval
-                    ? interval
+                // Compared as a ratio: a long enough number would overflow a TimeSpan.
+                return count >= ShortestInterval / unit && count <= LongestInterval / unit
+                    ? count * unit
                     : throw given.Wrong($"an interval lies between {Format(ShortestInterval)} and {Format(LongestInterval)}");
             }
         }
