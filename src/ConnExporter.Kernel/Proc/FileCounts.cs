@@ -11,6 +11,7 @@ public readonly record struct FileCounts(ulong Allocated, ulong Limit)
     /// <exception cref="KernelReadException">Broken where it is not three numbers.</exception>
     public static FileCounts Parse(string path, ReadOnlySpan<byte> text)
     {
+        Lines.RefuseCut(path, text);
         var fields = new Fields(text);
         return fields.TryNextNumber(out ulong allocated) && fields.TryNextNumber(out ulong unused) && fields.TryNextNumber(out ulong limit) && fields.AtEnd
             ? new(allocated - Math.Min(unused, allocated), limit)

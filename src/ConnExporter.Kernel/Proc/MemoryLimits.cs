@@ -12,6 +12,7 @@ public readonly record struct MemoryLimits(ulong LowPages, ulong PressurePages, 
     /// <exception cref="KernelReadException">Broken where it is not three numbers.</exception>
     public static MemoryLimits Parse(string path, ReadOnlySpan<byte> text)
     {
+        Lines.RefuseCut(path, text);
         var fields = new Fields(text);
         return fields.TryNextNumber(out ulong low) && fields.TryNextNumber(out ulong pressure) && fields.TryNextNumber(out ulong limit) && fields.AtEnd
             ? new(low, pressure, limit)

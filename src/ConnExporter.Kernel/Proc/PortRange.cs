@@ -14,6 +14,7 @@ public readonly record struct PortRange(ushort First, ushort Last)
     /// <exception cref="KernelReadException">Broken where it is not two ports in order.</exception>
     public static PortRange Parse(string path, ReadOnlySpan<byte> text)
     {
+        Lines.RefuseCut(path, text);
         var fields = new Fields(text);
         return fields.TryNextNumber(out ulong first) && fields.TryNextNumber(out ulong last) && fields.AtEnd && first <= last && last <= ushort.MaxValue
             ? new((ushort)first, (ushort)last)

@@ -22,6 +22,7 @@ public sealed unsafe class ProcessTable : IDisposable
 {
     private const int BufferSize = 32 * 1024;
     private const int RecordHeader = 19;
+    private const int MismatchesToBelieve = 8;
     private const uint StatxInodeAndSize = 0x100 | 0x200;
 
     private readonly string root;
@@ -30,7 +31,7 @@ public sealed unsafe class ProcessTable : IDisposable
     private readonly byte[] nested = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
     private DescriptorHandle? directory;
     private bool? sizeIsCount;
-    private bool onProc;
+    private int mismatches;
     private int position;
     private int filled;
 
@@ -45,7 +46,7 @@ public sealed unsafe class ProcessTable : IDisposable
 
     /// <summary>
     /// Whether this kernel tells the number of descriptors as the size of <c>/proc/PID/fd</c> (Linux 6.2 and newer,
-    /// fs/proc/fd.c:proc_fd_getattr). Found out by looking, not by version: distributions port changes back. Null until the first process with descriptors.
+    /// fs/proc/fd.c:proc_fd_getattr). Found out by comparing, not by version: distributions port changes back. Null until the first count.
     /// </summary>
     public bool? SizeIsDescriptorCount => sizeIsCount;
 
@@ -60,12 +61,17 @@ public sealed unsafe class ProcessTable : IDisposable
             {
                 int descriptor = LibC.OpenAt(LibC.AtFdCwd, path, LibC.OpenReadOnly | LibC.DirectoryFlag | LibC.OpenCloseOnExec);
                 directory = descriptor >= 0 ? new DescriptorHandle(descriptor) : throw KernelReadException.FromErrno(root, Marshal.GetLastPInvokeError());
-                onProc = LibC.FStatFs(descriptor, out LibC.StatFsBuffer fileSystem) == 0 && fileSystem.Type == LibC.ProcSuperMagic;
             }
         }
         else if (LibC.LSeek(directory.Value, 0, LibC.SeekSet) < 0)
         {
             throw KernelReadException.FromErrno(root, Marshal.GetLastPInvokeError());
+        }
+
+        // Our own directory can be listed without a privilege, so that this is known before the first foreign process.
+        if (sizeIsCount is null)
+        {
+            List("self/fd\0"u8, out _);
         }
     }
 
@@ -102,31 +108,12 @@ public sealed unsafe class ProcessTable : IDisposable
         ProcessAccess access = Stat(path, out LibC.StatxBuffer status);
         count = status.Size;
         identity = status.Inode;
-        if (access == ProcessAccess.Ok && sizeIsCount is null && onProc && count > 0)
-        {
-            // Older kernels have 0 there. Not to be compared with a listing, which is denied for most processes and leaves out the descriptors
-            // that a thread blocked in accept() or open() has reserved.
-            sizeIsCount = true;
-        }
-
         if (access != ProcessAccess.Ok || sizeIsCount == true)
         {
             return access;
         }
 
-        access = List(path, out ulong listed);
-        if (access != ProcessAccess.Ok)
-        {
-            return access;
-        }
-
-        if (sizeIsCount is null && listed > 0 && (!onProc || (Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == 0)))
-        {
-            sizeIsCount = false;
-        }
-
-        count = listed;
-        return ProcessAccess.Ok;
+        return List(path, out count);
     }
 
     /// <summary>Reads a small file of a process; the span holds until the next call on this object.</summary>
@@ -221,6 +208,7 @@ public sealed unsafe class ProcessTable : IDisposable
         path[written + name.Length] = 0;
     }
 
+    // Looks along the way whether the size of the directory would have told the same.
     private ProcessAccess List(ReadOnlySpan<byte> path, out ulong count)
     {
         count = 0;
@@ -230,13 +218,13 @@ public sealed unsafe class ProcessTable : IDisposable
             return access;
         }
 
+        access = Stat(path, out LibC.StatxBuffer before);
         try
         {
             int at = 0;
             int end = 0;
             while (TryNextName(descriptors, nested, ref at, ref end, out ReadOnlySpan<byte> name))
             {
-                // Every entry is a number, unless this is a copy of a proc file system in which a file keeps an empty directory alive.
                 count += name[0] is >= (byte)'0' and <= (byte)'9' ? 1u : 0u;
             }
         }
@@ -245,7 +233,25 @@ public sealed unsafe class ProcessTable : IDisposable
             return ProcessAccess.Gone;
         }
 
-        return ProcessAccess.Ok;
+        if (access == ProcessAccess.Ok && sizeIsCount is null && Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == before.Size)
+        {
+            Compare(count, before.Size);
+        }
+
+        return access;
+    }
+
+    // Nothing open tells nothing. A size of 0 beside open descriptors is an older kernel; another difference may be a race, but not every time.
+    private void Compare(ulong listed, ulong size)
+    {
+        if (listed == size && listed > 0)
+        {
+            sizeIsCount = true;
+        }
+        else if (listed != size && (size == 0 || ++mismatches == MismatchesToBelieve))
+        {
+            sizeIsCount = false;
+        }
     }
 
     private ProcessAccess Stat(ReadOnlySpan<byte> path, out LibC.StatxBuffer status)

@@ -48,7 +48,8 @@ internal static class ParserProperties
     /// <summary>Whatever bytes come, a parser returns or throws <see cref="KernelReadException"/>, and allocates little.</summary>
     /// <param name="samples">Valid inputs, which are damaged in many ways.</param>
     /// <param name="parse">The parser.</param>
-    public static void NothingButRefusalsEscape(IReadOnlyList<byte[]> samples, Action<byte[]> parse)
+    /// <param name="prepare">What has to be done with an input before it can be parsed.</param>
+    public static void NothingButRefusalsEscape(IReadOnlyList<byte[]> samples, Action<byte[]> parse, Action<byte[]>? prepare = null)
     {
         Gen<byte[]> noise = Gen.Choose(0, 255).Select(b => (byte)b).ArrayOf();
         Gen<byte[]> damaged =
@@ -58,10 +59,15 @@ internal static class ParserProperties
         Gen<byte[]> input = Gen.Frequency((1, noise), (4, damaged));
 
         // The first call loads what the parser needs.
-        Attempt(parse, samples[0]);
-        Attempt(parse, []);
+        foreach (byte[] bytes in samples.Append([]))
+        {
+            prepare?.Invoke(bytes);
+            Attempt(parse, bytes);
+        }
+
         Prop.ForAll(input.ToArbitrary(), bytes =>
         {
+            prepare?.Invoke(bytes);
             long before = GC.GetAllocatedBytesForCurrentThread();
             Attempt(parse, bytes);
             return GC.GetAllocatedBytesForCurrentThread() - before < AllocationLimit;

@@ -1,0 +1,70 @@
+using System.Globalization;
+
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace ConnExporter.KernelTests;
+
+/// <summary>A test on the real kernel; where a capability or a tool is missing it is skipped and says which.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class KernelFactAttribute : FactAttribute
+{
+    /// <summary>Needs the capabilities to make a network namespace, and <c>ip</c> besides the given tools.</summary>
+    public KernelFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]);
+}
+
+/// <summary>What this machine must have.</summary>
+internal static class Needs
+{
+    private const int NetAdmin = 12;
+    private const int NetRaw = 13;
+    private const int SysAdmin = 21;
+
+    /// <summary>What is missing here for a namespace of a test's own, or null.</summary>
+    public static string? Missing(params ReadOnlySpan<string> tools)
+    {
+        if (MissingTool(tools) is { } tool)
+        {
+            return tool;
+        }
+
+        foreach ((int capability, string name) in (ReadOnlySpan<(int, string)>)[(SysAdmin, "CAP_SYS_ADMIN"), (NetAdmin, "CAP_NET_ADMIN"), (NetRaw, "CAP_NET_RAW")])
+        {
+            if ((Capabilities() >> capability & 1) == 0)
+            {
+                return $"needs {name} for a network namespace of its own; run as root";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Which of the tools is not installed, or null.</summary>
+    public static string? MissingTool(params ReadOnlySpan<string> tools)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return "needs Linux";
+        }
+
+        foreach (string tool in tools)
+        {
+            if (Find(tool) is null)
+            {
+                return $"needs {tool}, which is not installed";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Where a tool is, or null.</summary>
+    public static string? Find(string tool) =>
+        (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin").Split(':').Select(folder => Path.Join(folder, tool)).FirstOrDefault(File.Exists);
+
+    private static ulong Capabilities()
+    {
+        const string Name = "CapEff:";
+        string line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(Name, StringComparison.Ordinal));
+        return ulong.Parse(line.AsSpan(Name.Length).Trim(), NumberStyles.HexNumber);
+    }
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+
+namespace ConnExporter.KernelTests;
+
+/// <summary>The daemon serving in a namespace.</summary>
+internal sealed class RunningDaemon : IDisposable
+{
+    private const int Port = 9800;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private readonly NetworkNamespace network;
+    private readonly Process process;
+    private readonly StringBuilder log = new();
+
+    public RunningDaemon(NetworkNamespace network)
+    {
+        this.network = network;
+        process = network.Start("dotnet", Places.Daemon, $"--web.listen-address=127.0.0.1:{Port}");
+        process.OutputDataReceived += Note;
+        process.ErrorDataReceived += Note;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        try
+        {
+            Poll.Until(TryScrape, page => page is not null || process.HasExited, "the daemon's first page", Patience);
+            process.HasExited.ShouldBeFalse(Log);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What it has logged.</summary>
+    public string Log
+    {
+        get
+        {
+            lock (log)
+            {
+                return log.ToString();
+            }
+        }
+    }
+
+    /// <summary>One page.</summary>
+    public MetricsText Scrape() => TryScrape() ?? throw new InvalidOperationException($"no page; {Log}");
+
+    public void Dispose()
+    {
+        // ip replaces itself by the daemon, so this is the daemon's own id.
+        if (!process.HasExited)
+        {
+            Tool.Run(Patience, "kill", "-TERM", $"{process.Id}");
+            if (!process.WaitForExit(Patience))
+            {
+                process.Kill(entireProcessTree: true);
+            }
+        }
+
+        process.Dispose();
+    }
+
+    private void Note(object sender, DataReceivedEventArgs line)
+    {
+        lock (log)
+        {
+            log.AppendLine(line.Data);
+        }
+    }
+
+    private MetricsText? TryScrape()
+    {
+        try
+        {
+            using Socket socket = network.Inside(() =>
+            {
+                var opened = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                try
+                {
+                    opened.Connect("127.0.0.1", Port);
+                    return opened;
+                }
+                catch
+                {
+                    opened.Dispose();
+                    throw;
+                }
+            });
+            using var handler = new SocketsHttpHandler { ConnectCallback = (_, _) => ValueTask.FromResult<Stream>(new NetworkStream(socket)) };
+            using var client = new HttpClient(handler) { Timeout = Patience };
+            using HttpResponseMessage response = client.Send(new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{Port}/metrics"));
+            using var reader = new StreamReader(response.EnsureSuccessStatusCode().Content.ReadAsStream());
+            return new MetricsText(reader.ReadToEnd());
+        }
+        catch (InvalidOperationException e) when (e.InnerException is SocketException)
+        {
+            return null;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using ConnExporter.Kernel.Netlink;
+
+namespace ConnExporter.Tests.Kernel.Netlink;
+
+public class SockDiagRequestTests
+{
+    [Fact]
+    public void The_bytes_are_those_of_nlmsghdr_and_inet_diag_req()
+    {
+        byte[] buffer = new byte[SockDiagRequest.Size];
+        Array.Fill(buffer, (byte)0xee);
+
+        new SockDiagRequest(0x400, SockDiagRequest.SocketMemory).Write(buffer, 0x01020304);
+
+        buffer.ShouldBe(
+        [
+            // length 76, type TCPDIAG_GETSOCK, NLM_F_REQUEST | NLM_F_DUMP, sequence, port 0
+            76, 0, 0, 0, 18, 0, 0x01, 0x03, 4, 3, 2, 1, 0, 0, 0, 0,
+
+            // family, lengths of addresses, extensions
+            0, 0, 0, 0x40,
+
+            // struct inet_diag_sockid: no filter
+            .. new byte[48],
+
+            // states, dbs
+            0x00, 0x04, 0, 0, 0, 0, 0, 0,
+        ]);
+    }
+
+    [Fact]
+    public void A_buffer_that_is_larger_keeps_what_follows()
+    {
+        byte[] buffer = new byte[SockDiagRequest.Size + 1];
+        buffer[^1] = 0xee;
+
+        new SockDiagRequest(SockDiagRequest.AllStates).Write(buffer, 1);
+
+        buffer[^1].ShouldBe((byte)0xee);
+        buffer[68..70].ShouldBe([0xff, 0x0f]);
+    }
+
+    [Fact]
+    public void A_buffer_that_is_too_small_is_our_own_mistake() =>
+        Should.Throw<ArgumentOutOfRangeException>(() => new SockDiagRequest(1).Write(new byte[SockDiagRequest.Size - 1], 1));
+
+    [Theory]
+    [InlineData(TcpState.Established, 0x002u)]
+    [InlineData(TcpState.Listen, 0x400u)]
+    [InlineData(TcpState.Closing, 0x800u)]
+    public void A_state_has_its_bit(TcpState state, uint bit)
+    {
+        SockDiagRequest.Bit(state).ShouldBe(bit);
+        (SockDiagRequest.AllStates & bit).ShouldBe(bit);
+    }
+}
