@@ -72,7 +72,8 @@ internal sealed class LogLineFormatter(LogFormat format, bool forJournal) : ITex
     private static string Literal(LogEventPropertyValue value) =>
         value is ScalarValue { Value: { } scalar } ? Convert.ToString(scalar, CultureInfo.InvariantCulture) ?? "" : value.ToString();
 
-    private static string Quote(string text) => $"\"{JsonEncodedText.Encode(text, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
+    // By way of UTF-8, which replaces half a surrogate pair: the JSON encoder would throw, and the line be lost.
+    private static string Quote(string text) => $"\"{JsonEncodedText.Encode(System.Text.Encoding.UTF8.GetBytes(text), System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
 
     private static string Time(LogEvent logEvent) => logEvent.Timestamp.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
