@@ -53,6 +53,11 @@ internal static class ConfigFile
         {
             throw new ConfigurationException($"{path}:{e.Start.Line}: {e.Message}");
         }
+        catch (Exception e) when (e is not ConfigurationException)
+        {
+            // Some damaged texts make YamlDotNet stumble over its own state instead of complaining.
+            throw new ConfigurationException($"{path}:1: this is no YAML: {e.Message}");
+        }
 
         var values = new List<Given>();
         switch (yaml.Documents)
