@@ -285,7 +285,7 @@ public sealed class ProcessesCollectorTests : IDisposable
     {
         bench.Process(10, "demo", 3, limit: "plenty");
 
-        bench.Fail().Message.ShouldContain("/proc/10/limits");
+        bench.Fail().Message.ShouldMatch("limits: .*plenty");
     }
 
     [Fact]

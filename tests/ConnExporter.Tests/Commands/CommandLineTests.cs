@@ -1,0 +1,77 @@
+using ConnExporter.Commands;
+using ConnExporter.Hosting;
+using ConnExporter.Tests.Support;
+
+namespace ConnExporter.Tests.Commands;
+
+[Collection(TheConsole.Name)]
+public class CommandLineTests
+{
+    [Theory]
+    [InlineData("--bogus", "--bogus: no such flag")]
+    [InlineData("--bogus=1", "--bogus: no such flag")]
+    [InlineData("-x", "-x: no such flag")]
+    [InlineData("--log.levl=info", "--log.levl: no such flag; did you mean '--log.level'?")]
+    [InlineData("--no-collector.sel", "--no-collector.sel: no such flag; did you mean '--no-collector.self'?")]
+    [InlineData("--no-log.level", "--no-log.level: no such flag; did you mean '--log.level'?")]
+    [InlineData("sevre", "sevre: no such command; did you mean 'serve'?")]
+    [InlineData("serve extra", "extra: no such command")]
+    [InlineData("check-config --bogus", "--bogus: no such flag")]
+    [InlineData("--collector.self=maybe", "--collector.self: 'maybe': expected true or false")]
+    [InlineData("check-config --no-collector.self=1", "--no-collector.self: '1': expected true or false")]
+    [InlineData("--log.level", "Required argument missing for option: '--log.level'.")]
+    [InlineData("--log.level=info --log.level=warn", "--log.level: given more than once")]
+    [InlineData("--log.level info warn", "warn: no such command")]
+    [InlineData("--collector.self --no-collector.self", "--no-collector.self: given more than once")]
+    public void A_wrong_command_line_gets_one_line_on_standard_error(string args, string complaint)
+    {
+        (int exit, string output, string error) = Run(args);
+
+        error.ShouldBe($"conn-exporter: {complaint}\n");
+        exit.ShouldBe(ExitCode.Configuration);
+        output.ShouldBe("");
+    }
+
+    [Fact]
+    public void The_version_is_told_on_standard_output()
+    {
+        (int exit, string output, string error) = Run("--version");
+
+        exit.ShouldBe(ExitCode.Ok);
+        output.ShouldStartWith($"conn-exporter, version {BuildVersion.Version} (revision: ");
+        error.ShouldBe("");
+    }
+
+    [Theory]
+    [InlineData("--help", "check-config")]
+    [InlineData("--help", "--collector.disable-defaults")]
+    [InlineData("--help", "--web.listen-address <listenaddress>")]
+    [InlineData("metrics --help", "Print one metrics page to standard output.")]
+    public void Help_names_commands_and_flags(string args, string text)
+    {
+        (int exit, string output, string error) = Run(args);
+
+        exit.ShouldBe(ExitCode.Ok);
+        output.ShouldContain(text);
+        error.ShouldBe("");
+    }
+
+    private static (int Exit, string Output, string Error) Run(string args)
+    {
+        (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
+        using var capturedOutput = new StringWriter();
+        using var capturedError = new StringWriter();
+        try
+        {
+            Console.SetOut(capturedOutput);
+            Console.SetError(capturedError);
+            int exit = CommandLine.Run(args.Split(' '));
+            return (exit, capturedOutput.ToString(), capturedError.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
+    }
+}

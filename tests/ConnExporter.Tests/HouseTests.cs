@@ -1,0 +1,159 @@
+using System.Collections;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using ConnExporter.Collectors;
+using ConnExporter.Metrics;
+using ConnExporter.Tests.Support;
+
+namespace ConnExporter.Tests;
+
+#pragma warning disable MA0009 // The texts are our own: nobody feeds these expressions to make them slow.
+
+/// <summary>The rules of this house that no compiler knows, over the source tree and the assembly.</summary>
+public class HouseTests
+{
+    private static readonly string Root = Path.GetFullPath(Fixture.PathOf("..", "..", ".."));
+    private static readonly SourceFile[] Sources = [.. SourcesBelow("src")];
+    private static readonly MetricFamily[] Families = [.. DeclaredFamilies().DistinctBy(family => family.Name)];
+
+    [Fact]
+    public void There_is_something_to_look_at()
+    {
+        Sources.Length.ShouldBeGreaterThan(50);
+        Families.Length.ShouldBeGreaterThan(60);
+    }
+
+    [Fact]
+    public void System_calls_are_declared_in_one_file() =>
+        Sources.Where(file => file.Mentions(@"\b(LibraryImport|DllImport)\b")).Select(file => file.Path).ShouldBe(["src/ConnExporter.Kernel/LibC.cs"]);
+
+    [Theory]
+    [InlineData("Collectors")]
+    [InlineData("Resources")]
+    [InlineData("Diagnosis")]
+    [InlineData("Metrics")]
+    public void What_turns_readings_into_series_does_no_io_of_its_own(string room) =>
+        Offences(
+            Sources.Where(file => file.Path.StartsWith($"src/ConnExporter/{room}/", StringComparison.Ordinal)),
+            @"(?<![\w.])(File|Directory|Process|Console|Environment)\.|\bnew (Socket|FileStream|StreamReader|StreamWriter|TcpClient|HttpClient)\b|\busing System\.(IO;|Net\.Sockets|Net\.Http|Diagnostics;)")
+            .ShouldBeEmpty();
+
+    [Fact]
+    public void Only_the_exposition_knows_a_text_format() =>
+        Sources.Where(file => file.Mentions("# (HELP|TYPE|EOF)")).ShouldAllBe(file => file.Path.StartsWith("src/ConnExporter/Metrics/", StringComparison.Ordinal));
+
+    [Fact]
+    public void The_lists_are_explicit_and_nothing_is_found_by_reflection() =>
+        Offences(Sources, @"\b(GetTypes|Activator|MakeGenericType|GetMethods?|GetProperties|GetFields)\b\s*[(.<]").ShouldBeEmpty();
+
+    [Fact]
+    public void Time_comes_from_a_time_provider() =>
+        Offences(Sources, @"\b(DateTime|DateTimeOffset)\.(Utc)?Now\b|\bStopwatch\b|\bEnvironment\.TickCount").ShouldBeEmpty();
+
+    [Fact]
+    public void No_interface_has_a_single_implementation()
+    {
+        foreach (Match declared in Sources.SelectMany(file => Regex.Matches(file.Text, @"\binterface\s+(I[A-Z]\w*)")))
+        {
+            string name = declared.Groups[1].Value;
+            Sources.Sum(file => Regex.Count(file.Text, $@"\b(class|record|struct)\s[^{{;]*:\s[^{{;]*\b{name}\b")).ShouldBeGreaterThan(1, name);
+        }
+    }
+
+    [Fact]
+    public void Nothing_is_left_for_later() => Offences(Sources, @"\b(TODO|FIXME|HACK|XXX)\b").ShouldBeEmpty();
+
+    // One test is about sleeping.
+    [Fact]
+    public void Tests_do_not_sleep() => Offences(SourcesBelow("tests/ConnExporter.Tests").Where(file => !file.Path.EndsWith("/ThreadClockTests.cs", StringComparison.Ordinal)), @"\b(Thread\.Sleep|Task\.Delay)\(").ShouldBeEmpty();
+
+    [Fact]
+    public void What_comments_quote_of_the_kernel_facts_is_there()
+    {
+        string facts = Read("docs/kernel-facts.md");
+        IEnumerable<string> quoted = Sources.SelectMany(file => Regex.Matches(file.Text, @"kernel-facts(?:\.md)? §(\d+)")).Select(match => match.Groups[1].Value).Distinct();
+
+        quoted.ShouldAllBe(number => Regex.IsMatch(facts, $@"(?m)^## {number}\. "));
+    }
+
+    [Fact]
+    public void Counters_end_in_total_and_gauges_do_not() =>
+        Families.ShouldAllBe(family => family.Name.EndsWith("_total", StringComparison.Ordinal) == (family.Type == MetricType.Counter));
+
+    [Fact]
+    public void Families_have_our_prefix_or_that_of_every_client_library() => Families.ShouldAllBe(family => Regex.IsMatch(family.Name, "^(conn|process)_[a-z0-9_]+$"));
+
+    [Fact]
+    public void Families_are_in_base_units() => Families.ShouldAllBe(family => !Regex.IsMatch(family.Name, "_(ms|milliseconds|minutes|hours|kb|kib|mb|mib|kilobytes|megabytes|percent|pages|ticks)(_|$)"));
+
+    [Fact]
+    public void Help_texts_end_in_a_full_stop() => Families.ShouldAllBe(family => family.Help.EndsWith('.'));
+
+    [Fact]
+    public void Every_family_is_written_in_the_document_as_it_is_and_none_that_is_not_there()
+    {
+        // Word by word: the document is what dashboards and alerts are written from.
+        IEnumerable<string> rows = Read("docs/metrics.md").Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal));
+
+        rows.ShouldBe(Families.Select(Row), ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Every_collector_is_in_the_document()
+    {
+        string document = Read("docs/metrics.md");
+
+        CollectorList.All.ShouldAllBe(entry => document.Contains($"`{entry.Name}`", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("CHANGELOG.md")]
+    [InlineData("CONTRIBUTING.md")]
+    [InlineData("LICENSE")]
+    [InlineData("conn-exporter.service")]
+    [InlineData("ConnExporter.sln")]
+    [InlineData("global.json")]
+    [InlineData(".editorconfig")]
+    [InlineData("Directory.Build.props")]
+    [InlineData("Directory.Packages.props")]
+    [InlineData(".ci/run")]
+    [InlineData("tests/run")]
+    [InlineData("docs/metrics.md")]
+    [InlineData("docs/kernel-facts.md")]
+    [InlineData("docs/decisions.md")]
+    public void What_a_newcomer_looks_for_is_in_its_place(string file) => File.Exists(Path.Join(Root, file)).ShouldBeTrue();
+
+    private static string Row(MetricFamily family) =>
+        $"| `{family.Name}` | {(family.Type == MetricType.Counter ? "counter" : "gauge")} | {(family.Labels.Count == 0 ? "–" : string.Join(", ", family.Labels.Select(label => $"`{label}`")))} | {family.Help} |";
+
+    // Families are static fields beside what writes them, by themselves or in an array of rows.
+    private static IEnumerable<MetricFamily> DeclaredFamilies() => typeof(MetricFamily).Assembly.GetTypes()
+        .Where(type => !type.ContainsGenericParameters)
+        .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+        .Where(field => field.FieldType == typeof(MetricFamily) || (field.FieldType.IsArray && FamilyOf(field.FieldType.GetElementType()!) is not null))
+        .SelectMany(field => field.GetValue(null) switch
+        {
+            MetricFamily family => [family],
+            IEnumerable rows => rows.Cast<object>().Select(row => (MetricFamily)FamilyOf(row.GetType())!.GetValue(row)!),
+            _ => Enumerable.Empty<MetricFamily>(),
+        });
+
+    private static PropertyInfo? FamilyOf(Type row) => row.GetProperties().FirstOrDefault(property => property.PropertyType == typeof(MetricFamily));
+
+    private static IEnumerable<string> Offences(IEnumerable<SourceFile> files, string pattern) =>
+        files.SelectMany(file => file.Text.Split('\n').Select((line, index) => (line, index)).Where(entry => Regex.IsMatch(entry.line, pattern)).Select(entry => $"{file.Path}:{entry.index + 1}: {entry.line.Trim()}"));
+
+    private static IEnumerable<SourceFile> SourcesBelow(string folder) => Directory.EnumerateFiles(Path.Join(Root, folder), "*.cs", SearchOption.AllDirectories)
+        .Select(path => Path.GetRelativePath(Root, path))
+        .Where(path => !path.Split('/').Any(part => part is "obj" or "bin") && Path.GetFileName(path) != $"{nameof(HouseTests)}.cs")
+        .Order(StringComparer.Ordinal)
+        .Select(path => new SourceFile(path, Read(path)));
+
+    private static string Read(string path) => File.ReadAllText(Path.Join(Root, path));
+
+    private sealed record SourceFile(string Path, string Text)
+    {
+        public bool Mentions(string pattern) => Regex.IsMatch(Text, pattern);
+    }
+}
