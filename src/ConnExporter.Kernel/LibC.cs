@@ -24,6 +24,7 @@ internal static unsafe partial class LibC
     public const int ClockThreadCpuTime = 3;
     public const int ScClockTicks = 2;
     public const int ScPageSize = 30;
+    public const nint ProcSuperMagic = 0x9fa0;
 
     // asm/unistd.h; arm64 uses the generic table. On other machines these are -1 and the calls answer ENOSYS.
     private static readonly nint StatxNumber = RuntimeInformation.ProcessArchitecture switch
@@ -58,6 +59,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
     public static partial long LSeek(int descriptor, long offset, int whence);
 
+    [LibraryImport("libc", EntryPoint = "fstatfs64", SetLastError = true)]
+    public static partial int FStatFs(int descriptor, out StatFsBuffer buffer);
+
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int domain, int type, int protocol);
 
@@ -91,6 +95,13 @@ internal static unsafe partial class LibC
     {
         public long Seconds;
         public long Nanoseconds;
+    }
+
+    /// <summary>struct statfs on 64-bit Linux, 120 bytes, with the field used here.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 120)]
+    public struct StatFsBuffer
+    {
+        public nint Type;
     }
 
     /// <summary>struct statx (linux/stat.h), 256 bytes, with the fields used here.</summary>

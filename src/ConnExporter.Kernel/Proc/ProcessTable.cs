@@ -22,7 +22,6 @@ public sealed unsafe class ProcessTable : IDisposable
 {
     private const int BufferSize = 32 * 1024;
     private const int RecordHeader = 19;
-    private const int MismatchesToBelieve = 8;
     private const uint StatxInodeAndSize = 0x100 | 0x200;
 
     private readonly string root;
@@ -31,7 +30,6 @@ public sealed unsafe class ProcessTable : IDisposable
     private readonly byte[] nested = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
     private DescriptorHandle? directory;
     private bool? sizeIsCount;
-    private int mismatches;
     private int position;
     private int filled;
 
@@ -46,7 +44,7 @@ public sealed unsafe class ProcessTable : IDisposable
 
     /// <summary>
     /// Whether this kernel tells the number of descriptors as the size of <c>/proc/PID/fd</c> (Linux 6.2 and newer,
-    /// fs/proc/fd.c:proc_fd_getattr). Found out by comparing, not by version: distributions port changes back. Null until the first count.
+    /// fs/proc/fd.c:proc_fd_getattr). Found out by looking, not by version: distributions port changes back. Null until the first round.
     /// </summary>
     public bool? SizeIsDescriptorCount => sizeIsCount;
 
@@ -68,10 +66,11 @@ public sealed unsafe class ProcessTable : IDisposable
             throw KernelReadException.FromErrno(root, Marshal.GetLastPInvokeError());
         }
 
-        // Our own directory can be listed without a privilege, so that this is known before the first foreign process.
-        if (sizeIsCount is null)
+        // Our own descriptors are never none, and older kernels say 0. Not to be compared with a listing, which leaves out the descriptors that a
+        // thread blocked in open() or accept() has reserved: the runtime's debugger transport keeps such a thread in this very process.
+        if (sizeIsCount is null && Stat("self/fd\0"u8, out LibC.StatxBuffer own) == ProcessAccess.Ok)
         {
-            List("self/fd\0"u8, out _);
+            sizeIsCount = own.Size > 0 && IsProc(directory);
         }
     }
 
@@ -208,7 +207,6 @@ public sealed unsafe class ProcessTable : IDisposable
         path[written + name.Length] = 0;
     }
 
-    // Looks along the way whether the size of the directory would have told the same.
     private ProcessAccess List(ReadOnlySpan<byte> path, out ulong count)
     {
         count = 0;
@@ -218,7 +216,6 @@ public sealed unsafe class ProcessTable : IDisposable
             return access;
         }
 
-        access = Stat(path, out LibC.StatxBuffer before);
         try
         {
             int at = 0;
@@ -233,26 +230,12 @@ public sealed unsafe class ProcessTable : IDisposable
             return ProcessAccess.Gone;
         }
 
-        if (access == ProcessAccess.Ok && sizeIsCount is null && Stat(path, out LibC.StatxBuffer after) == ProcessAccess.Ok && after.Size == before.Size)
-        {
-            Compare(count, before.Size);
-        }
-
-        return access;
+        return ProcessAccess.Ok;
     }
 
-    // Nothing open tells nothing. A size of 0 beside open descriptors is an older kernel; another difference may be a race, but not every time.
-    private void Compare(ulong listed, ulong size)
-    {
-        if (listed == size && listed > 0)
-        {
-            sizeIsCount = true;
-        }
-        else if (listed != size && (size == 0 || ++mismatches == MismatchesToBelieve))
-        {
-            sizeIsCount = false;
-        }
-    }
+    // A copy of the tree on another file system has sizes of its own.
+    private static bool IsProc(DescriptorHandle directory) =>
+        LibC.FStatFs(directory.Value, out LibC.StatFsBuffer fileSystem) == 0 && fileSystem.Type == LibC.ProcSuperMagic;
 
     private ProcessAccess Stat(ReadOnlySpan<byte> path, out LibC.StatxBuffer status)
     {

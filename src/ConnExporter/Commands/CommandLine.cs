@@ -22,12 +22,13 @@ internal static class CommandLine
         ParseResult parsed = root.Parse(args);
         try
         {
-            if (parsed.Action is not null && parsed.Action is not CommandAction)
+            // The library answers --help and --version; its own complaints are a page long and end with 1.
+            if (parsed.Action is not (null or CommandAction or ParseErrorAction))
             {
                 return parsed.Invoke();
             }
 
-            Complain(parsed, root);
+            Complain(parsed, args, root);
             var sources = new ConfigurationSources([.. flags.SelectMany(flag => flag.Read(parsed))], Environment.GetEnvironmentVariables());
             return ((CommandAction)parsed.Action!).Run(sources);
         }
@@ -80,10 +81,16 @@ internal static class CommandLine
             : new Flag(setting, new Option<bool>(name) { Description = help }, new Option<bool>(Negation + setting.Key) { Description = "Switch it off." });
     }
 
-    private static void Complain(ParseResult parsed, RootCommand root)
+    private static void Complain(ParseResult parsed, string[] args, RootCommand root)
     {
         foreach (string token in parsed.UnmatchedTokens)
         {
+            // The value of a switch that is neither true nor false is taken for an argument of its own.
+            if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && arg.EndsWith("=" + token, StringComparison.Ordinal)) is { } given)
+            {
+                throw new ConfigurationException($"{given[..^(token.Length + 1)]}: '{token}': expected true or false");
+            }
+
             string flag = token.Split('=')[0];
             throw token.StartsWith('-')
                 ? new ConfigurationException($"{flag}: no such flag{Suggestion.For(flag, root.Options.Select(option => option.Name))}")
