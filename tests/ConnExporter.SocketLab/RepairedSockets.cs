@@ -6,8 +6,9 @@ namespace ConnExporter.SocketLab;
 /// <remarks>Where RLIMIT_NOFILE does not permit them in one process, small processes inherit and hold them by the limit.</remarks>
 public sealed class RepairedSockets : IDisposable
 {
-    private const int PortsPerAddress = 60_000;
-    private const ushort FirstPort = 2_000;
+    // Below the ephemeral ports: a port that anybody has bound is lost to every connect() of the namespace, the scraper's too.
+    private const int PortsPerAddress = 20_000;
+    private const ushort FirstPort = 10_000;
     private const int ProgressEvery = 100_000;
     private readonly List<int> sockets = [];
     private readonly Leash leash;

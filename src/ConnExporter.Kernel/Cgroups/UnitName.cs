@@ -77,7 +77,8 @@ public static class UnitName
             container = Container(part, parent) ?? container;
             if (part.EndsWith(".service"u8) || part.EndsWith(".scope"u8))
             {
-                unit = part;
+                // Below user@1000.service, init.scope is that manager itself; alone it is the host's.
+                unit = !unit.IsEmpty && part.SequenceEqual("init.scope"u8) ? unit : part;
             }
             else if (part.EndsWith(".slice"u8))
             {

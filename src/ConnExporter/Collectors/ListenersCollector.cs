@@ -18,6 +18,12 @@ internal sealed class ListenersCollector : Collector
     /// <summary>Closed listeners whose drop counts are remembered, should they come back.</summary>
     private const int Remembered = 1024;
 
+    /// <summary>
+    /// Rounds that the drops of a socket are remembered after it was last seen. A dump is no snapshot and can miss one
+    /// (docs/kernel-facts.md §1), which must not be counted from its birth again when it is back.
+    /// </summary>
+    private const uint MissedRounds = 8;
+
     private readonly KernelSource kernel;
     private readonly List<Member> members = [];
     private readonly Dictionary<ulong, Drops> dropsByCookie = [];
@@ -109,7 +115,7 @@ internal sealed class ListenersCollector : Collector
         {
             foreach ((ulong cookie, Drops drops) in dropsByCookie)
             {
-                if (drops.Round != round)
+                if (round - drops.Round > MissedRounds)
                 {
                     dropsByCookie.Remove(cookie);
                 }

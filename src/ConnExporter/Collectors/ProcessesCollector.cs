@@ -107,7 +107,7 @@ internal sealed class ProcessesCollector : Collector
             return ProcessAccess.Gone;
         }
 
-        process.Limit = ProcessLimits.ParseSoftOpenFiles($"/proc/{pid}/limits", content);
+        process.Limit = ProcessLimits.ParseSoftOpenFiles("PID/limits", content);
         if (!groups.TryGetValue((name, unit), out Group? group))
         {
             group = new Group(name, unit);

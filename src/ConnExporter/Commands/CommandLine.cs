@@ -22,15 +22,15 @@ internal static class CommandLine
         ParseResult parsed = root.Parse(args);
         try
         {
-            // Help and version; the library's own complaints would go on for a page and end with 1.
+            // The library answers --help and --version; its own complaints are a page long and end with 1.
             if (parsed.Action is not (null or CommandAction or ParseErrorAction))
             {
                 return parsed.Invoke();
             }
 
-            Complain(parsed, root, args);
+            Complain(parsed, args, root);
             var sources = new ConfigurationSources([.. flags.SelectMany(flag => flag.Read(parsed))], Environment.GetEnvironmentVariables());
-            return ((CommandAction)parsed.CommandResult.Command.Action!).Run(sources);
+            return ((CommandAction)parsed.Action!).Run(sources);
         }
         catch (ConfigurationException e)
         {
@@ -81,14 +81,14 @@ internal static class CommandLine
             : new Flag(setting, new Option<bool>(name) { Description = help }, new Option<bool>(Negation + setting.Key) { Description = "Switch it off." });
     }
 
-    private static void Complain(ParseResult parsed, RootCommand root, string[] args)
+    private static void Complain(ParseResult parsed, string[] args, RootCommand root)
     {
         foreach (string token in parsed.UnmatchedTokens)
         {
-            // Of '--switch=word' the parser keeps the switch and leaves the word over.
-            if (root.Options.FirstOrDefault(option => args.Contains($"{option.Name}={token}")) is { } assigned)
+            // The value of a switch that is neither true nor false is taken for an argument of its own.
+            if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && arg.EndsWith("=" + token, StringComparison.Ordinal)) is { } given)
             {
-                throw new ConfigurationException($"{assigned.Name}: '{token}': expected true or false");
+                throw new ConfigurationException($"{given[..^(token.Length + 1)]}: '{token}': expected true or false");
             }
 
             string flag = token.Split('=')[0];

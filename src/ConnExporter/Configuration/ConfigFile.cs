@@ -9,6 +9,9 @@ internal static class ConfigFile
     /// <summary>Larger than any sensible file: what is beyond it is something else.</summary>
     private const int SizeLimit = 1024 * 1024;
 
+    /// <summary>Deeper than any setting lies.</summary>
+    private const int NestingLimit = 16;
+
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="ConfigurationException">It cannot be read, is no YAML, or has an unknown or duplicate key; the message names the line.</exception>
@@ -16,13 +19,16 @@ internal static class ConfigFile
     {
         try
         {
+            // Read rather than asked for its length: a pipe has none.
             using FileStream file = File.OpenRead(path);
-            if (file.Length > SizeLimit)
+            byte[] content = new byte[SizeLimit + 1];
+            int length = file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
+            if (length > SizeLimit)
             {
                 throw new ConfigurationException($"{path}: larger than {SizeLimit} bytes; is this the right file?");
             }
 
-            using var reader = new StreamReader(file);
+            using var reader = new StreamReader(new MemoryStream(content, 0, length));
             return Parse(path, reader.ReadToEnd());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -40,6 +46,7 @@ internal static class ConfigFile
         var yaml = new YamlStream();
         try
         {
+            RefuseDeepNesting(path, text);
             yaml.Load(new StringReader(text));
         }
         catch (YamlException e)
@@ -67,6 +74,21 @@ internal static class ConfigFile
         }
 
         return values;
+    }
+
+    // The tree is built by recursion: a file of brackets alone would overflow the stack, which nothing can catch.
+    private static void RefuseDeepNesting(string path, string text)
+    {
+        var parser = new Parser(new StringReader(text));
+        int depth = 0;
+        while (parser.MoveNext())
+        {
+            depth += parser.Current!.NestingIncrease;
+            if (depth > NestingLimit)
+            {
+                throw new ConfigurationException($"{path}:{parser.Current.Start.Line}: nested deeper than any key");
+            }
+        }
     }
 
     private static void Walk(string path, string prefix, YamlMappingNode mapping, List<Given> values)

@@ -21,7 +21,8 @@ internal sealed class ConfigurationSources
     }
 
     /// <summary>The configuration file, if one was named.</summary>
-    public string? FilePath => flags.Concat(variables).FirstOrDefault(given => given.Setting.Key == Settings.ConfigFile)?.Text;
+    /// <exception cref="ConfigurationException">It was named with nothing for a name.</exception>
+    public string? FilePath => flags.Concat(variables).FirstOrDefault(given => given.Setting.Key == Settings.ConfigFile) is { } given ? Values.Path(given) : null;
 
     /// <summary>Reads the file, if one was named, and checks everything.</summary>
     /// <exception cref="ConfigurationException">The first thing that is wrong.</exception>
@@ -47,7 +48,7 @@ internal sealed class ConfigurationSources
             ListenAddresses = [.. All(given, "web.listen-address").Select(Values.ListenAddress)],
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
             ProcPath = Values.Directory(One(given, "path.procfs")),
-            SysPath = One(given, "path.sysfs").Text,
+            SysPath = Values.Path(One(given, "path.sysfs")),
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
@@ -85,7 +86,7 @@ internal sealed class ConfigurationSources
                 Values.LogFormat(value);
                 break;
             case SettingKind.Path:
-                // Whether it is there is known when it is used.
+                Values.Path(value);
                 break;
         }
     }

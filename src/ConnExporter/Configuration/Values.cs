@@ -35,8 +35,8 @@ internal static class Values
             if (text.EndsWith(suffix, StringComparison.Ordinal)
                 && double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double count))
             {
-                // Compared as a ratio: a long enough number would overflow a TimeSpan.
-                return count >= ShortestInterval / unit && count <= LongestInterval / unit
+                // Compared before it is a TimeSpan, which has no room for every number and none for NaN.
+                return count * unit.TotalSeconds >= ShortestInterval.TotalSeconds && count * unit.TotalSeconds <= LongestInterval.TotalSeconds
                     ? count * unit
                     : throw given.Wrong($"an interval lies between {Format(ShortestInterval)} and {Format(LongestInterval)}");
             }
@@ -48,8 +48,8 @@ internal static class Values
     /// <summary>A duration as a user would write it.</summary>
     public static string Format(TimeSpan duration)
     {
-        (string suffix, TimeSpan unit) = Units.Last(candidate => duration.Ticks % candidate.Unit.Ticks == 0);
-        return $"{duration.Ticks / unit.Ticks}{suffix}";
+        (string suffix, TimeSpan unit) = Units.LastOrDefault(candidate => duration.Ticks % candidate.Unit.Ticks == 0, Units[0]);
+        return $"{duration / unit}{suffix}";
     }
 
     /// <summary><c>host:port</c>; without a host every address.</summary>
@@ -80,6 +80,9 @@ internal static class Values
         given.Text.Length > 1 && given.Text[0] == '/' && !given.Text.Any(c => c is '?' or '#' or ' ' || char.IsControl(c))
             ? given.Text
             : throw given.Wrong("expected a path below /, such as /metrics");
+
+    /// <summary>A path; whether it is there is known when it is used.</summary>
+    public static string Path(Given given) => given.Text.Length > 0 ? given.Text : throw given.Wrong("expected a path");
 
     /// <summary>A directory that is there.</summary>
     public static string Directory(Given given) =>

@@ -72,10 +72,11 @@ internal sealed class CollectorThread
             long start = time.GetTimestamp();
             SampleOnce(start);
 
-            // From the start of the sample, so that the interval holds. After a suspended hour one sample follows, not a burst.
-            TimeSpan pause = Interval - time.GetElapsedTime(start);
             lock (wake)
             {
+                // From the start of the sample, so that the interval holds. After a suspended hour one sample follows, not a burst.
+                // Within the lock: a change of the interval either counts here already or wakes the wait.
+                TimeSpan pause = Interval - time.GetElapsedTime(start);
                 if (pause > TimeSpan.Zero && !stopping)
                 {
                     Monitor.Wait(wake, pause);

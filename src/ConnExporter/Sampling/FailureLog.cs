@@ -10,9 +10,8 @@ internal sealed class FailureLog
     private readonly string collector;
     private readonly TimeProvider time;
     private readonly ILogger log;
-    private (FailureKind Kind, string Reason)? last;
-    private long loggedAt;
-    private int suppressed;
+    private readonly Dictionary<(FailureKind Kind, string Reason), (long LoggedAt, int Suppressed)> seen = [];
+    private (FailureKind Kind, string Reason)? told;
 
     public FailureLog(string collector, TimeProvider time, ILogger log)
     {
@@ -25,18 +24,35 @@ internal sealed class FailureLog
     /// <param name="failure">Why it gave no reading; null where it did.</param>
     public void Report(KernelReadException? failure)
     {
-        (FailureKind, string)? now = failure is null ? null : (failure.Kind, failure.Reason);
-        if (now == last && (failure is null || failure.Kind == FailureKind.Absent || time.GetElapsedTime(loggedAt) < Quiet))
+        if (failure is null)
         {
-            suppressed += failure is null ? 0 : 1;
+            // The end of a failure that was not logged is not logged either: a source that comes and goes would fill the log.
+            if (told is not null)
+            {
+                log.Information("Collector {Collector} reads again", collector);
+            }
+
+            told = null;
             return;
         }
 
-        switch (failure?.Kind)
+        (FailureKind, string) now = (failure.Kind, failure.Reason);
+        if (seen.TryGetValue(now, out (long LoggedAt, int Suppressed) before)
+            && ((failure.Kind == FailureKind.Absent && told == now) || time.GetElapsedTime(before.LoggedAt) < Quiet))
         {
-            case null:
-                log.Information("Collector {Collector} reads again", collector);
-                break;
+            seen[now] = before with { Suppressed = before.Suppressed + 1 };
+            return;
+        }
+
+        Write(failure, before.Suppressed);
+        seen[now] = (time.GetTimestamp(), 0);
+        told = now;
+    }
+
+    private void Write(KernelReadException failure, int suppressed)
+    {
+        switch (failure.Kind)
+        {
             case FailureKind.Absent:
                 log.Information("Collector {Collector}: not on this host: {Failure}", collector, failure.Message);
                 break;
@@ -44,12 +60,9 @@ internal sealed class FailureLog
                 log.Warning("Collector {Collector} was denied: {Failure}; {Suppressed} like it were not logged", collector, failure.Message, suppressed);
                 break;
             default:
-                log.Warning("Collector {Collector} failed: {Failure}; {Suppressed} like it were not logged", collector, failure.InnerException ?? failure, suppressed);
+                // Where a defect lies is told by its stack; a bad file is told by the message.
+                log.Warning(failure.InnerException, "Collector {Collector} failed: {Failure}; {Suppressed} like it were not logged", collector, failure.Message, suppressed);
                 break;
         }
-
-        last = now;
-        loggedAt = time.GetTimestamp();
-        suppressed = 0;
     }
 }

@@ -35,6 +35,9 @@ internal sealed class FakeKernel : IDisposable
     /// <summary>Queues an answer: one datagram. At most ten fit, so no thread is needed.</summary>
     public void Answer(params ReadOnlySpan<byte> datagram) => here.Send(datagram);
 
+    /// <summary>Whether the code under test has sent something, or does so in time.</summary>
+    public bool HasRequest(TimeSpan wait) => here.Poll(wait, SelectMode.SelectRead);
+
     /// <summary>What the code under test has sent.</summary>
     public byte[] Received()
     {

@@ -16,6 +16,7 @@ public class UnitNameTests
     [InlineData("/init.scope", "init.scope")]
     [InlineData("/user.slice/user-1000.slice/session-3.scope", "session-3.scope")]
     [InlineData("/user.slice/user-1000.slice/user@1000.service/app.slice/editor.service", "editor.service")]
+    [InlineData("/user.slice/user-1000.slice/user@1000.service/init.scope", "user@1000.service")]
     [InlineData("/system.slice/nginx.service/workers", "nginx.service")]
     [InlineData("/user.slice/user-1000.slice", "user-1000.slice")]
     [InlineData("/../../system.slice/nginx.service", "nginx.service")]
@@ -80,7 +81,7 @@ public class UnitNameTests
 
         int[] pids = [1, 2, 413, 731, 890, 958, 1204, 1377];
 
-        pids.Select(Unit).ShouldBe(["init.scope", "none", "nginx.service", "postgresql@15-main.service", "init.scope", docker, pod, "session-3.scope"]);
+        pids.Select(Unit).ShouldBe(["init.scope", "none", "nginx.service", "postgresql@15-main.service", "user@1000.service", docker, pod, "session-3.scope"]);
     }
 
     [Fact]

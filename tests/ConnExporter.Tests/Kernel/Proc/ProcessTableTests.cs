@@ -68,6 +68,16 @@ public sealed class ProcessTableTests : IDisposable
     }
 
     [Fact]
+    public void Sizes_that_never_tell_the_count_are_given_up()
+    {
+        using var table = new ProcessTable(Fixture.Proc("linux-5.10"));
+
+        Round(table);
+
+        table.SizeIsDescriptorCount.ShouldBe(false);
+    }
+
+    [Fact]
     public void Our_own_descriptors_are_counted_with_or_without_the_kernels_help()
     {
         using var table = new ProcessTable(new ProcFs());

@@ -1,0 +1,31 @@
+using System.Diagnostics;
+
+namespace ConnExporter.Benchmarks;
+
+/// <summary>Sockets or descriptors that the lab makes and holds until it is disposed.</summary>
+internal sealed class Load : IDisposable
+{
+    private readonly Process lab;
+
+    private Load(Process lab) => this.lab = lab;
+
+    public static Load Sockets(TestNamespace place, int count) => Start(place, "repair", "--count", $"{count}");
+
+    public static Load Descriptors(TestNamespace place, int processes, int each) => Start(place, "descriptors", "--processes", $"{processes}", "--each", $"{each}");
+
+    private static Load Start(TestNamespace place, params string[] arguments)
+    {
+        Process started = place.Start(Places.SocketLab, arguments, keepOutput: true);
+        string? line = started.StandardOutput.ReadLine();
+        return line?.StartsWith("ready", StringComparison.Ordinal) == true
+            ? new Load(started)
+            : throw new BenchmarkException($"socket-lab {string.Join(' ', arguments)}: {line ?? "ended early"}");
+    }
+
+    public void Dispose()
+    {
+        lab.StandardInput.Close();
+        lab.WaitForExit();
+        lab.Dispose();
+    }
+}

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.RegularExpressions;
+using ConnExporter.Collectors;
+using ConnExporter.Kernel;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+using ConnExporter.Tests.Support;
+using Serilog.Core;
+
+namespace ConnExporter.Tests;
+
+/// <summary>
+/// The whole metrics page of each fixture tree, compared with the file next to it. A change of the page is meant to show up in review:
+/// UPDATE_GOLDEN=1 writes the files anew.
+/// </summary>
+public partial class GoldenPageTests
+{
+    private static readonly bool Update = Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1";
+
+    public static TheoryData<string> Vintages => new("linux-4.19", "linux-5.10", "linux-6.18");
+
+    [Theory]
+    [MemberData(nameof(Vintages))]
+    public void The_page_of_a_recorded_kernel_is_the_golden_one(string vintage)
+    {
+        string golden = Fixture.PathOf(vintage, "page.golden.txt");
+        string page = Render(vintage, ExpositionFormat.Text);
+        if (Update)
+        {
+            File.WriteAllText(golden, page);
+        }
+
+        page.ShouldBe(File.ReadAllText(golden), $"{golden} differs; if that is meant, run the tests with UPDATE_GOLDEN=1 and look at the difference");
+    }
+
+    [Theory]
+    [MemberData(nameof(Vintages))]
+    public void Both_formats_have_the_same_samples(string vintage)
+    {
+        string text = Samples(Render(vintage, ExpositionFormat.Text));
+
+        Samples(Render(vintage, ExpositionFormat.OpenMetrics)).ShouldBe(text);
+    }
+
+    [PromtoolTheory]
+    [MemberData(nameof(Vintages))]
+    public void Promtool_has_nothing_to_say_about_the_page(string vintage)
+    {
+        using Process promtool = Process.Start(new ProcessStartInfo("promtool", ["check", "metrics"])
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        promtool.StandardInput.Write(Render(vintage, ExpositionFormat.Text));
+        promtool.StandardInput.Close();
+        string said = promtool.StandardOutput.ReadToEnd() + promtool.StandardError.ReadToEnd();
+        promtool.WaitForExit();
+
+        said.ShouldBeEmpty();
+        promtool.ExitCode.ShouldBe(0);
+    }
+
+    private static string Render(string vintage, ExpositionFormat format)
+    {
+        using SockDiagReplay sockDiag = vintage == "linux-4.19" ? SockDiagReplay.Missing() : SockDiagReplay.Of(vintage);
+        var kernel = new KernelSource(Fixture.Proc(vintage), Fixture.PathOf(vintage, "sys"), sockDiag.Open);
+        var page = new ExpositionWriter(format);
+        MetricsPage.Write(page, Sample(kernel));
+
+        // Not this build's, not this run's.
+        return BuildInfo().Replace(Encoding.UTF8.GetString(page.Page.Span), "conn_exporter_build_info{version=\"0.0.0\",revision=\"\",runtime=\"\"}");
+    }
+
+    private static Snapshot Sample(KernelSource kernel)
+    {
+        var time = new StoppedClock();
+        var store = new SnapshotStore(Snapshot.Empty(time) with
+        {
+            Collectors = [.. CollectorList.All.Select(entry => new CollectorState { Name = entry.Name, Interval = entry.DefaultInterval })],
+        });
+
+        // One sample each: the next one is a day away.
+        CollectorThread[] threads =
+            [.. CollectorList.All.Select(entry => new CollectorThread(entry.Name, entry.Create(kernel), TimeSpan.FromDays(1), store, time, Logger.None))];
+        Array.ForEach(threads, thread => thread.Start());
+        SpinWait.SpinUntil(() => store.Current.IsComplete, TimeSpan.FromSeconds(30)).ShouldBeTrue("a collector did not end its sample");
+        Array.ForEach(threads, thread => thread.Stop());
+        threads.ShouldAllBe(thread => thread.Join(TimeSpan.FromSeconds(10)));
+        return store.Current with { Collectors = [.. store.Current.Collectors.Select(state => state with { CpuTime = TimeSpan.Zero })] };
+    }
+
+    private static string Samples(string page) => string.Join('\n', page.Split('\n').Where(line => line.Length > 0 && line[0] != '#'));
+
+    [GeneratedRegex(@"conn_exporter_build_info\{[^}]*\}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex BuildInfo();
+
+    private sealed class StoppedClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+        public override long GetTimestamp() => 0;
+    }
+}

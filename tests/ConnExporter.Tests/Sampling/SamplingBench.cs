@@ -1,0 +1,181 @@
+using System.Collections.Immutable;
+using System.Net;
+using ConnExporter.Configuration;
+using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using ConnExporter.Metrics;
+using ConnExporter.Sampling;
+using ConnExporter.Tests.Support;
+using Serilog.Events;
+
+namespace ConnExporter.Tests.Sampling;
+
+/// <summary>A sampler whose collectors do what a test tells them, by a clock that the test moves.</summary>
+/// <remarks>
+/// The intervals are so long that no sample comes by itself while a test runs. To have the next one, the clock is moved by an interval
+/// and the interval changed by a tick: a change takes effect at once.
+/// </remarks>
+internal sealed class SamplingBench : IDisposable
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    private readonly Dictionary<string, ScriptedCollector> collectors = [];
+    private readonly ImmutableArray<CollectorEntry> list;
+    private readonly SystemdNotifier systemd;
+    private ImmutableDictionary<string, TimeSpan> enabled = ImmutableDictionary<string, TimeSpan>.Empty;
+
+    /// <summary>A bench with collectors of these names, none of them enabled.</summary>
+    public SamplingBench(params string[] names)
+    {
+        systemd = new SystemdNotifier(_ => null, Time, Logged.Log);
+        Store = new SnapshotStore(Snapshot.Empty(Time));
+        list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", _ => collectors[name] = new ScriptedCollector(name, Next(name))))];
+        Sampler = new Sampler(Store, list, KernelSource.Host(), Time, systemd, Logged.Log);
+    }
+
+    public ManualTime Time { get; } = new();
+
+    public LoggedLines Logged { get; } = new();
+
+    public SnapshotStore Store { get; }
+
+    public Sampler Sampler { get; }
+
+    /// <summary>The page as it is now.</summary>
+    public MetricsText Page => MetricsText.Of(Store.Current);
+
+    /// <summary>What a collector's first sample shall do; a good reading of 1 unless told otherwise.</summary>
+    public Dictionary<string, Func<CollectContext, ulong>> First { get; } = [];
+
+    public static ExporterOptions Options(ImmutableDictionary<string, TimeSpan> collectors) => new()
+    {
+        ListenAddresses = [new ListenAddress(IPAddress.Loopback, 0)],
+        TelemetryPath = "/metrics",
+        ProcPath = "/proc",
+        SysPath = "/sys",
+        LogLevel = LogEventLevel.Information,
+        LogFormat = LogFormat.Logfmt,
+        Collectors = collectors,
+    };
+
+    public CollectorState State(string name) => Store.Current.Collectors[Store.Current.IndexOf(name)];
+
+    public ScriptedCollector Collector(string name) => collectors[name];
+
+    /// <summary>Enables these collectors and no others.</summary>
+    public void Apply(params (string Name, TimeSpan Interval)[] wanted)
+    {
+        enabled = wanted.ToImmutableDictionary(entry => entry.Name, entry => entry.Interval);
+        Sampler.Apply(Options(enabled));
+    }
+
+    /// <summary>Enables these collectors, and waits until each has published its first sample.</summary>
+    public void Start(params string[] names)
+    {
+        Apply([.. names.Select(name => (name, Interval))]);
+        foreach (string name in names)
+        {
+            AwaitSample(name, 1);
+        }
+    }
+
+    /// <summary>Lets an interval pass; the collector samples and publishes.</summary>
+    public void Sample(string name, Func<CollectContext, ulong> what)
+    {
+        Trigger(name, what);
+        AwaitSample(name, collectors[name].Samples);
+    }
+
+    /// <summary>Lets an interval pass; the collector begins a sample, which is held until the result is disposed.</summary>
+    public Held Hold(string name, ulong value = 1)
+    {
+        var held = new Held();
+        Trigger(name, _ => held.Wait(value));
+        return held;
+    }
+
+    /// <summary>Waits until the collector has published this many samples and its thread sleeps until the next one.</summary>
+    public void AwaitSample(string name, int number)
+    {
+        Eventually.True(() => State(name).Dropped.GetValueOrDefault(ScriptedCollector.Family) >= (ulong)number);
+
+        // It takes the wall clock's time for what it publishes, then the monotonic one to know how long to sleep.
+        Eventually.True(() => !Time.ReadWallClockLast(name));
+    }
+
+    public void Dispose()
+    {
+        Sampler.StopCollectors();
+        Sampler.Dispose();
+        systemd.Dispose();
+    }
+
+    private Func<CollectContext, ulong> Next(string name) => First.GetValueOrDefault(name) ?? (_ => 1);
+
+    private void Trigger(string name, Func<CollectContext, ulong> what)
+    {
+        collectors[name].Next = what;
+        Time.Advance(Interval + TimeSpan.FromTicks(1));
+        TimeSpan interval = enabled[name] == Interval ? Interval - TimeSpan.FromTicks(1) : Interval;
+        enabled = enabled.SetItem(name, interval);
+        int before = collectors[name].Samples;
+        Sampler.Apply(Options(enabled));
+        Eventually.True(() => collectors[name].Samples == before + 1);
+    }
+}
+
+/// <summary>A sample in progress, as one that waits for the kernel.</summary>
+internal sealed class Held : IDisposable
+{
+    private readonly ManualResetEventSlim released = new();
+
+    public ulong Wait(ulong value)
+    {
+        released.Wait();
+        return value;
+    }
+
+    /// <summary>The kernel answers.</summary>
+    public void Dispose() => released.Set();
+}
+
+/// <summary>A collector that does what it is told, and counts its samples where they are published with the outcome.</summary>
+internal sealed class ScriptedCollector(string name, Func<CollectContext, ulong> first) : Collector
+{
+    public const string Family = "test_samples";
+    private volatile Func<CollectContext, ulong> next = first;
+    private volatile int samples;
+    private volatile bool disposed;
+
+    public Func<CollectContext, ulong> Next
+    {
+        set => next = value;
+    }
+
+    public int Samples => samples;
+
+    public bool Disposed => disposed;
+
+    public override Reading Collect(CollectContext context)
+    {
+        context.Drop(Family, 1);
+        samples++;
+        return new ScriptedReading(name, next(context));
+    }
+
+    public override void Dispose() => disposed = true;
+}
+
+internal sealed class ScriptedReading : Reading
+{
+    private readonly MetricFamily family;
+    private readonly ulong value;
+
+    public ScriptedReading(string name, ulong value)
+    {
+        family = MetricFamily.Gauge($"test_{name}", "What the test wants.");
+        this.value = value;
+    }
+
+    public override void Write(ExpositionWriter page) => page.Write(family, value);
+}
