@@ -122,6 +122,24 @@ public sealed class SignalTests
         await Eventually.Holds(async () => Fresh(await daemon.ScrapeAsync()).ShouldBeGreaterThan(Fresh(before)));
 
         await EndsAsync(daemon, LibC.SigTerm);
+        (await daemon.ReadRestOfLogAsync()).Length.ShouldBeGreaterThan(60_000, "the pipe was full");
+    }
+
+    [Fact]
+    public async Task A_log_whose_reader_has_gone_holds_up_neither_scrapes_nor_the_end()
+    {
+        using var file = new ConfigurationFile("");
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(file.Flag) { LogIsLeftUnread = true });
+        daemon.CloseLog();
+
+        file.Write("no-such-key: 1\n");
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_config_last_reload_successful"].ShouldBe(0));
+        file.Write("");
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_config_last_reload_successful"].ShouldBe(1));
+
+        await EndsAsync(daemon, LibC.SigTerm);
     }
 
     private static double Fresh(Page page) => page["conn_collector_last_success_timestamp_seconds", ("collector", "counters")];

@@ -131,6 +131,12 @@ internal sealed partial class Daemon : IAsyncDisposable
     /// <summary>What it wrote to standard output, once it has ended.</summary>
     public Task<string> ReadOutputAsync() => process.StandardOutput.ReadToEndAsync();
 
+    /// <summary>Reads what was left unread of the log, once it has ended.</summary>
+    public Task<string> ReadRestOfLogAsync() => process.StandardError.ReadToEndAsync();
+
+    /// <summary>Closes the reading end of the log.</summary>
+    public void CloseLog() => process.StandardError.Close();
+
     public async ValueTask DisposeAsync()
     {
         Client?.Dispose();
