@@ -33,6 +33,13 @@ internal sealed class Endpoints
             return AnswerAsync(context, StatusCodes.Status405MethodNotAllowed, PlainText, "only GET and HEAD\n");
         }
 
+        // Content means nothing here, and length and coding together are how requests are smuggled (RFC 9112 §6.1).
+        if (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0)
+        {
+            response.Headers.Connection = "close";
+            return AnswerAsync(context, StatusCodes.Status400BadRequest, PlainText, "no request here has content\n");
+        }
+
         string path = request.Path.Value ?? "/";
         return path == telemetryPath ? AnswerMetricsAsync(context) : path switch
         {

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using ConnExporter.EndToEndTests.Support;
+
+namespace ConnExporter.EndToEndTests;
+
+/// <summary>The file that is shipped: trimmed, self-contained, compiled ahead of time.</summary>
+[Collection(OneAtATime.Name)]
+public sealed class PublishedBinaryTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private readonly TemporaryDirectory directory = new();
+
+    public void Dispose() => directory.Dispose();
+
+    [Fact]
+    public async Task It_is_published_without_a_warning_and_serves_what_the_build_serves()
+    {
+        string published = await PublishAsync();
+        await using Daemon built = await Daemon.StartReadyAsync();
+
+        // No .NET to be found: it has to bring its own.
+        await using Daemon shipped = await Daemon.StartReadyAsync(new Launch { Published = published, Environment = { ["PATH"] = "/nowhere", ["DOTNET_ROOT"] = "/nowhere" } });
+
+        Page shippedPage = await shipped.ScrapeAsync();
+        Page builtPage = await built.ScrapeAsync();
+        shippedPage.Families.ShouldBe(builtPage.Families);
+        shippedPage.Names.ShouldBe(builtPage.Names);
+        (await shipped.ScrapeAsync(openMetrics: true)).OpenMetrics.ShouldBeTrue();
+        foreach (string path in new[] { "/", "/-/ready", "/-/healthy" })
+        {
+            (await shipped.Client.GetStringAsync(path)).ShouldNotBeEmpty();
+        }
+
+        (await shipped.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
+
+        await TrimmedPathsWorkAsync(published);
+    }
+
+    // Reflection is what trimming breaks: the parser of the file, the help text, and the log's formats.
+    private static async Task TrimmedPathsWorkAsync(string published)
+    {
+        using var file = new ConfigurationFile("collector: {ports: {interval: 9s}}\nlog.format: json\n");
+        Finished check = await new Launch("check-config", file.Flag) { Published = published }.RunAsync();
+        check.ExitCode.ShouldBe(0, check.Error);
+        check.Output.ShouldContain("collector ports: every 9s");
+        (await new Launch("--help") { Published = published }.RunAsync()).Output.ShouldBe((await new Launch("--help").RunAsync()).Output);
+        Finished refused = await new Launch("--log.levl=info") { Published = published }.RunAsync();
+        refused.ExitCode.ShouldBe(2);
+        refused.Error.ShouldBe("conn-exporter: --log.levl: no such flag; did you mean '--log.level'?\n");
+
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(file.Flag) { Published = published });
+        daemon.LogLines.ShouldAllBe(line => line.StartsWith("{\"ts\":", StringComparison.Ordinal));
+    }
+
+    private async Task<string> PublishAsync()
+    {
+        // Its own place for intermediate files, so that it is in nobody's way; the lock files have to hold for it as well.
+        string[] arguments =
+        [
+            "publish", Path.Join(Repository.Root, "src/ConnExporter"), "-c", "Release", "-r", "linux-x64", "-o", directory["out"], "--artifacts-path", directory["artifacts"],
+            "--disable-build-servers", "-nodeReuse:false", "-p:RestoreLockedMode=true",
+        ];
+        var start = new ProcessStartInfo("dotnet", arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        using Process publish = Process.Start(start)!;
+        using var patience = new CancellationTokenSource(Patience);
+        string said;
+        try
+        {
+            Task<string> error = publish.StandardError.ReadToEndAsync(patience.Token);
+            said = await publish.StandardOutput.ReadToEndAsync(patience.Token) + await error;
+            await publish.WaitForExitAsync(patience.Token);
+        }
+        finally
+        {
+            if (!publish.HasExited)
+            {
+                publish.Kill(entireProcessTree: true);
+            }
+        }
+
+        publish.ExitCode.ShouldBe(0, said);
+        said.ShouldNotContain("warning", Case.Insensitive);
+        Directory.EnumerateFiles(directory["out"]).Select(Path.GetFileName).ShouldBe(["conn-exporter"], "it is one file");
+        return Path.Join(directory["out"], "conn-exporter");
+    }
+}

@@ -1,0 +1,160 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using ConnExporter.EndToEndTests.Support;
+
+namespace ConnExporter.EndToEndTests;
+
+/// <summary>SIGTERM and SIGINT end the daemon with 0 in less than 3 s, whatever its clients and its log do.</summary>
+[Collection(OneAtATime.Name)]
+public sealed class SignalTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
+
+    [Theory]
+    [InlineData(LibC.SigTerm)]
+    [InlineData(LibC.SigInt)]
+    public async Task It_ends_when_told(int signal)
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync();
+
+        await EndsAsync(daemon, signal);
+
+        (await daemon.ReadOutputAsync()).ShouldBe("");
+        await Eventually.Holds(() => daemon.LogLines[^1].ShouldContain("conn-exporter ends"));
+    }
+
+    [Theory]
+    [InlineData(LibC.SigTerm)]
+    [InlineData(LibC.SigInt)]
+    public async Task It_ends_while_a_client_never_reads_its_answers(int signal)
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync();
+        using Socket client = await ConnectAsync(daemon);
+        client.ReceiveBufferSize = 4096;
+        byte[] request = Encoding.ASCII.GetBytes("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.SendTimeout = 500;
+        try
+        {
+            // Until neither side's buffers hold any more.
+            while (true)
+            {
+                client.Send(request);
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            // Now the daemon is stuck in an answer.
+        }
+
+        await daemon.ScrapeAsync();
+        await EndsAsync(daemon, signal);
+    }
+
+    [Fact]
+    public async Task It_ends_while_a_client_is_in_the_middle_of_its_request()
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync();
+        using Socket client = await ConnectAsync(daemon);
+        client.Send("GET /metrics HTTP/1.1\r\nHost: local"u8);
+
+        await EndsAsync(daemon, LibC.SigTerm);
+    }
+
+    [Theory]
+    [InlineData(LibC.SigTerm)]
+    [InlineData(LibC.SigInt)]
+    public async Task It_ends_in_the_middle_of_scrapes_and_samples(int signal)
+    {
+        string[] busy = ["self", "states", "listeners", "counters", "sockstat", "ports", "conntrack", "descriptors", "processes"];
+        await using Daemon daemon = await Daemon.StartReadyAsync([.. busy.Select(collector => $"--collector.{collector}.interval=100ms")]);
+        int scrapes = 0;
+        Task[] scrapers = [.. Enumerable.Range(0, 4).Select(async _ =>
+        {
+            using HttpClient client = Daemon.NewClient(daemon.Addresses[0]);
+            try
+            {
+                while (true)
+                {
+                    using HttpResponseMessage answer = await daemon.GetMetricsAsync(client: client);
+                    Page.Parse(await answer.Content.ReadAsStringAsync());
+                    Interlocked.Increment(ref scrapes);
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // It has gone; no page before was cut.
+            }
+        })];
+        await Eventually.Holds(() => Volatile.Read(ref scrapes).ShouldBeGreaterThan(50));
+
+        await EndsAsync(daemon, signal);
+
+        await Task.WhenAll(scrapers);
+    }
+
+    [Fact]
+    public async Task A_second_signal_ends_it_at_once()
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync();
+        using Socket client = await ConnectAsync(daemon);
+        client.Send("GET /metrics HTTP/1.1\r\nHost: local"u8);
+
+        daemon.Signal(LibC.SigInt);
+        await EndsAsync(daemon, LibC.SigTerm);
+    }
+
+    [Fact]
+    public async Task A_log_that_nobody_reads_holds_up_neither_scrapes_nor_the_end()
+    {
+        // Each reload logs a line of 8 kB: the pipe holds 64 kB, and the queue before it a thousand lines.
+        using var file = new ConfigurationFile("");
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(file.Flag) { LogIsLeftUnread = true });
+        file.Write($"{new string('x', 8000)}: 1\n");
+        for (int reload = 0; reload < 1200; reload++)
+        {
+            daemon.Signal(LibC.SigHup);
+            await Task.Delay(1);
+        }
+
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_config_last_reload_successful"].ShouldBe(0));
+        Page before = await daemon.ScrapeAsync();
+        await Eventually.Holds(async () => Fresh(await daemon.ScrapeAsync()).ShouldBeGreaterThan(Fresh(before)));
+
+        await EndsAsync(daemon, LibC.SigTerm);
+        (await daemon.ReadRestOfLogAsync()).Length.ShouldBeGreaterThan(60_000, "the pipe was full");
+    }
+
+    [Fact]
+    public async Task A_log_whose_reader_has_gone_holds_up_neither_scrapes_nor_the_end()
+    {
+        using var file = new ConfigurationFile("");
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(file.Flag) { LogIsLeftUnread = true });
+        daemon.CloseLog();
+
+        file.Write("no-such-key: 1\n");
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_config_last_reload_successful"].ShouldBe(0));
+        file.Write("");
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_config_last_reload_successful"].ShouldBe(1));
+
+        await EndsAsync(daemon, LibC.SigTerm);
+    }
+
+    private static double Fresh(Page page) => page["conn_collector_last_success_timestamp_seconds", ("collector", "counters")];
+
+    private static async Task EndsAsync(Daemon daemon, int signal)
+    {
+        (int exitCode, TimeSpan took) = await daemon.EndByAsync(signal);
+        exitCode.ShouldBe(0, daemon.Log);
+        took.ShouldBeLessThan(Limit);
+    }
+
+    private static async Task<Socket> ConnectAsync(Daemon daemon)
+    {
+        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(new IPEndPoint(IPAddress.Loopback, daemon.Addresses[0].Port));
+        return client;
+    }
+}

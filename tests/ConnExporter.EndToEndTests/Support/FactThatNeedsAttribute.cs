@@ -1,0 +1,42 @@
+namespace ConnExporter.EndToEndTests.Support;
+
+/// <summary>A test that needs something of the host. Where it is missing the test is skipped and says so.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class FactThatNeedsAttribute : FactAttribute
+{
+    /// <summary>What it needs.</summary>
+    /// <param name="needs"><c>root</c>, <c>ipv6</c>, or programs by their names.</param>
+    public FactThatNeedsAttribute(params string[] needs) => Skip = Need.FirstMissing(needs);
+}
+
+/// <summary>As <see cref="FactThatNeedsAttribute"/>, for a test with data.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TheoryThatNeedsAttribute : TheoryAttribute
+{
+    /// <summary>What it needs.</summary>
+    /// <param name="needs"><c>root</c>, <c>ipv6</c>, or programs by their names.</param>
+    public TheoryThatNeedsAttribute(params string[] needs) => Skip = Need.FirstMissing(needs);
+}
+
+/// <summary>What a host may lack.</summary>
+internal static class Need
+{
+    public const string Root = "root";
+    public const string IPv6 = "ipv6";
+    public const string Prometheus = "prometheus";
+    public const string PromTool = "promtool";
+    public const string SetPriv = "setpriv";
+
+    /// <summary>The reason to skip; null where nothing is missing.</summary>
+    public static string? FirstMissing(IEnumerable<string> needs) => needs.Select(Missing).FirstOrDefault(reason => reason is not null);
+
+    private static string? Missing(string need) => need switch
+    {
+        Root => LibC.EffectiveUser() == 0 ? null : "needs root",
+        IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
+        _ => OnPath(need) ? null : $"needs the program {need}" + (need is Prometheus or PromTool ? " (Debian: apt install prometheus)" : ""),
+    };
+
+    private static bool OnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Join(directory, program)));
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+
+namespace ConnExporter.EndToEndTests.Support;
+
+/// <summary>How the program is started. It inherits nothing of the environment but the path.</summary>
+internal sealed record Launch(params string[] Arguments)
+{
+    /// <summary>Variables it is given.</summary>
+    public Dictionary<string, string> Environment { get; init; } = [];
+
+    /// <summary>The build it is started from.</summary>
+    public string Directory { get; init; } = Repository.DaemonDirectory;
+
+    /// <summary>The published file to start instead of the build.</summary>
+    public string? Published { get; init; }
+
+    /// <summary>Whether it runs as the user nobody, without any capability.</summary>
+    public bool AsNobody { get; init; }
+
+    /// <summary>Whether its log is left unread once it has started.</summary>
+    public bool LogIsLeftUnread { get; init; }
+
+    public Process Start()
+    {
+        string[] command = Published is null ? [DotNet(), Path.Join(Directory, "conn-exporter.dll"), .. Arguments] : [Published, .. Arguments];
+        if (AsNobody)
+        {
+            // It becomes the program, so that the process id is the program's.
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", .. command];
+        }
+
+        var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        start.Environment.Clear();
+        start.Environment["PATH"] = System.Environment.GetEnvironmentVariable("PATH");
+
+        // Otherwise it would leave sockets in /tmp when it is killed.
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        foreach ((string name, string value) in Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    public async Task<Finished> RunAsync()
+    {
+        using Process process = Start();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        try
+        {
+            Task<string> output = process.StandardOutput.ReadToEndAsync(patience.Token);
+            Task<string> error = process.StandardError.ReadToEndAsync(patience.Token);
+            await process.WaitForExitAsync(patience.Token);
+            return new Finished(process.ExitCode, await output, await error);
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+        }
+    }
+
+    // The tests run on dotnet as well, unless the runner brings a host of its own.
+    private static string DotNet() => Path.GetFileName(System.Environment.ProcessPath) == "dotnet" ? System.Environment.ProcessPath! : "dotnet";
+}
+
+/// <summary>A program that has ended.</summary>
+internal sealed record Finished(int ExitCode, string Output, string Error);

@@ -1,0 +1,41 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace ConnExporter.EndToEndTests.Support;
+
+/// <summary>The system calls that .NET has no method for.</summary>
+internal static partial class LibC
+{
+    public const int SigHup = 1;
+    public const int SigInt = 2;
+    public const int SigKill = 9;
+    public const int SigTerm = 15;
+
+    /// <summary>Sends a signal to one process.</summary>
+    public static void Kill(int pid, int signal)
+    {
+        if (KillProcess(pid, signal) != 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+    }
+
+    /// <summary>Makes a FIFO that everybody may open.</summary>
+    public static void MakeFifo(string path)
+    {
+        if (MkFifo(path, 0b110_110_110) != 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+    }
+
+    /// <summary>The user who runs the tests.</summary>
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    public static partial uint EffectiveUser();
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int KillProcess(int pid, int signal);
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MkFifo(string path, uint mode);
+}

@@ -1,0 +1,86 @@
+using ConnExporter.EndToEndTests.Support;
+
+namespace ConnExporter.EndToEndTests;
+
+/// <summary>Without root and without capabilities.</summary>
+public sealed class UnprivilegedTests : IDisposable
+{
+    private readonly TemporaryDirectory build = new();
+
+    public UnprivilegedTests() => build.CopyFrom(Repository.DaemonDirectory);
+
+    public void Dispose() => build.Dispose();
+
+    [FactThatNeeds(Need.Root, Need.SetPriv)]
+    public async Task Every_collector_reads_as_nobody_as_it_reads_as_root()
+    {
+        await using Daemon roots = await Daemon.StartReadyAsync();
+        await using Daemon nobodys = await Daemon.StartReadyAsync(new Launch { AsNobody = true, Directory = build.Path });
+
+        Page root = await roots.ScrapeAsync();
+        Page nobody = await nobodys.ScrapeAsync();
+
+        foreach (string collector in root.Collectors)
+        {
+            nobody.Outcome(collector).ShouldBe(root.Outcome(collector), collector);
+        }
+
+        nobody.Names.ShouldBe(root.Names);
+    }
+
+    [TheoryThatNeeds(Need.Root, Need.SetPriv)]
+    [InlineData("0")]
+    [InlineData("1")]
+    public async Task Processes_of_others_are_counted_where_the_kernel_tells_their_descriptors_and_marked_where_it_does_not(string runtimeDiagnostics)
+    {
+        // With diagnostics, a thread of the runtime waits in open(): the descriptor reserved for it must not confuse the count.
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch
+        {
+            AsNobody = true,
+            Directory = build.Path,
+            Environment = { ["DOTNET_EnableDiagnostics"] = runtimeDiagnostics },
+        });
+
+        Page page = await daemon.ScrapeAsync();
+
+        if (Environment.OSVersion.Version >= new Version(6, 2))
+        {
+            page["conn_processes_unreadable"].ShouldBe(0);
+            daemon.Log.ShouldNotContain("cannot be read");
+        }
+        else
+        {
+            page["conn_processes_unreadable"].ShouldBeInRange(1, page["conn_processes"] - 1);
+            daemon.Log.ShouldContain("CAP_SYS_PTRACE");
+        }
+
+        (await daemon.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
+    }
+
+    [FactThatNeeds(Need.Root, Need.SetPriv)]
+    public async Task A_file_that_is_denied_marks_its_collector_and_no_other()
+    {
+        using var proc = ProcTree.With("net/netstat", path =>
+        {
+            File.WriteAllText(path, "");
+            File.SetUnixFileMode(path, UnixFileMode.None);
+        });
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch($"--path.procfs={proc.Path}", "--collector.ports.interval=200ms") { AsNobody = true, Directory = build.Path });
+
+        Page before = await daemon.ScrapeAsync();
+
+        before.Outcome("counters").ShouldBe("denied");
+        before["conn_collector_errors_total", ("collector", "counters"), ("reason", "denied")].ShouldBeGreaterThan(0);
+        before.Names.ShouldNotContain(name => name.Contains("listen_overflows", StringComparison.Ordinal), "what was not read is left out");
+        before.Names.ShouldNotContain(name => name.Contains("active_opens", StringComparison.Ordinal), "a reading is whole or none");
+        daemon.Log.ShouldContain("net/netstat");
+        foreach (string other in before.Collectors.Where(collector => collector != "counters"))
+        {
+            before.Outcome(other).ShouldBe(before.Find("conn_collector_outcome", ("collector", other), ("outcome", "absent")) == 1 ? "absent" : "ok", other);
+        }
+
+        await Eventually.Holds(async () => Fresh(await daemon.ScrapeAsync()).ShouldBeGreaterThan(Fresh(before)));
+    }
+
+    private static double Fresh(Page page) => page["conn_collector_last_success_timestamp_seconds", ("collector", "ports")];
+}
