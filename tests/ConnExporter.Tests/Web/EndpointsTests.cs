@@ -108,6 +108,18 @@ public class EndpointsTests
     }
 
     [Theory]
+    [InlineData("Content-Length", "1")]
+    [InlineData("Transfer-Encoding", "chunked")]
+    public async Task A_request_with_content_is_refused_and_its_connection_closed(string header, string value)
+    {
+        Answer answer = await Get("/metrics", (header, value));
+
+        answer.Status.ShouldBe(400);
+        answer.Header("Connection").ShouldBe("close");
+        answer.Text.ShouldBe("no request here has content\n");
+    }
+
+    [Theory]
     [InlineData("/")]
     [InlineData("/metrics")]
     [InlineData("/-/healthy")]
