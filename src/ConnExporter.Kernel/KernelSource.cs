@@ -9,6 +9,9 @@ namespace ConnExporter.Kernel;
 /// <param name="OpenSockDiag">Opens a sock_diag socket in the calling thread's network namespace.</param>
 public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocket> OpenSockDiag)
 {
+    /// <summary>The name of the network namespace that is read; <c>self</c> for the one the process is in.</summary>
+    public string Namespace { get; init; } = "self";
+
     /// <summary>The kernel of this host.</summary>
     /// <param name="procRoot">Where proc is mounted.</param>
     /// <param name="sysRoot">Where sysfs is mounted.</param>

@@ -8,6 +8,7 @@ namespace ConnExporter.Collectors;
 /// <summary>The connection tracking table. Read from proc only: asking over netlink could load the module (docs/kernel-facts.md §4).</summary>
 internal sealed class ConntrackCollector : Collector
 {
+    private readonly string netns;
     private readonly ProcFile count;
     private readonly ProcFile max;
     private readonly ProcFile buckets;
@@ -16,6 +17,7 @@ internal sealed class ConntrackCollector : Collector
 
     public ConntrackCollector(KernelSource kernel)
     {
+        netns = kernel.Namespace;
         count = kernel.Proc.File("sys/net/netfilter/nf_conntrack_count");
         max = kernel.Proc.File("sys/net/netfilter/nf_conntrack_max");
         buckets = kernel.Proc.File("sys/net/netfilter/nf_conntrack_buckets");
@@ -28,7 +30,7 @@ internal sealed class ConntrackCollector : Collector
         ulong entries = count.ReadNumber();
 
         // Older kernels show max and buckets in the first network namespace only; the hash table is one for all and its size is also in sysfs.
-        return new ConntrackReading(entries, max.ReadNumberIfThere(), buckets.ReadNumberIfThere() ?? hashSize.ReadNumberIfThere(), ReadStatistics());
+        return new ConntrackReading(netns, entries, max.ReadNumberIfThere(), buckets.ReadNumberIfThere() ?? hashSize.ReadNumberIfThere(), ReadStatistics());
     }
 
     public override void Dispose()
@@ -79,13 +81,15 @@ internal sealed class ConntrackReading : Reading
 
     private static readonly MetricFamily Restarts = Counter("search_restarts", "Look-ups started over because the table was resized; benign.");
 
+    private readonly string netns;
     private readonly ulong entries;
     private readonly ulong? limit;
     private readonly ulong? buckets;
     private readonly ConntrackStatistics? statistics;
 
-    public ConntrackReading(ulong entries, ulong? limit, ulong? buckets, ConntrackStatistics? statistics)
+    public ConntrackReading(string netns, ulong entries, ulong? limit, ulong? buckets, ConntrackStatistics? statistics)
     {
+        this.netns = netns;
         this.entries = entries;
         this.limit = limit;
         this.buckets = buckets;
@@ -94,16 +98,16 @@ internal sealed class ConntrackReading : Reading
 
     public override void Write(ExpositionWriter page)
     {
-        page.Write(Entries, entries, Labels.OwnNamespace);
+        page.Write(Entries, entries, netns);
         page.Write(Limit, limit == 0 ? null : limit);
         page.Write(Buckets, buckets);
-        page.Write(Drops, statistics?.Drops, Labels.OwnNamespace);
-        page.Write(EarlyDrops, statistics?.EarlyDrops, Labels.OwnNamespace);
-        page.Write(InsertFailed, statistics?.InsertFailed, Labels.OwnNamespace);
-        page.Write(Invalid, statistics?.Invalid, Labels.OwnNamespace);
-        page.Write(Clashes, statistics?.ClashesResolved, Labels.OwnNamespace);
-        page.Write(Chains, statistics?.ChainsTooLong, Labels.OwnNamespace);
-        page.Write(Restarts, statistics?.SearchRestarts, Labels.OwnNamespace);
+        page.Write(Drops, statistics?.Drops, netns);
+        page.Write(EarlyDrops, statistics?.EarlyDrops, netns);
+        page.Write(InsertFailed, statistics?.InsertFailed, netns);
+        page.Write(Invalid, statistics?.Invalid, netns);
+        page.Write(Clashes, statistics?.ClashesResolved, netns);
+        page.Write(Chains, statistics?.ChainsTooLong, netns);
+        page.Write(Restarts, statistics?.SearchRestarts, netns);
     }
 
     private static MetricFamily Counter(string name, string help) => MetricFamily.Counter($"conn_conntrack_{name}_total", help, "netns");

@@ -9,11 +9,13 @@ namespace ConnExporter.Collectors;
 /// <summary>The TCP counters of <c>/proc/net/snmp</c> and <c>/proc/net/netstat</c>, passed through as the kernel has them. Meanings: docs/kernel-facts.md §2.</summary>
 internal sealed class CountersCollector : Collector
 {
+    private readonly string netns;
     private readonly ProcFile snmp;
     private readonly ProcFile netstat;
 
     public CountersCollector(KernelSource kernel)
     {
+        netns = kernel.Namespace;
         snmp = kernel.Proc.NetFile("snmp");
         netstat = kernel.Proc.NetFile("netstat");
     }
@@ -25,7 +27,7 @@ internal sealed class CountersCollector : Collector
         int rejected = NameValueTable.Parse(snmp.Path, snmp.Read(), "Tcp:"u8, CountersReading.TcpNames, tcp)
             + NameValueTable.Parse(netstat.Path, netstat.Read(), "TcpExt:"u8, CountersReading.TcpExtNames, tcpExt);
         context.Reject(rejected);
-        return new CountersReading(tcp, tcpExt);
+        return new CountersReading(netns, tcp, tcpExt);
     }
 
     public override void Dispose()
@@ -86,11 +88,13 @@ internal sealed class CountersReading : Reading
     internal static readonly byte[][] TcpNames = [.. Tcp.Select(counter => Encoding.ASCII.GetBytes(counter.KernelName))];
     internal static readonly byte[][] TcpExtNames = [.. TcpExt.Select(counter => Encoding.ASCII.GetBytes(counter.KernelName))];
 
+    private readonly string netns;
     private readonly ulong?[] tcp;
     private readonly ulong?[] tcpExt;
 
-    public CountersReading(ulong?[] tcp, ulong?[] tcpExt)
+    public CountersReading(string netns, ulong?[] tcp, ulong?[] tcpExt)
     {
+        this.netns = netns;
         this.tcp = tcp;
         this.tcpExt = tcpExt;
     }
@@ -101,17 +105,17 @@ internal sealed class CountersReading : Reading
         Write(page, TcpExt, tcpExt);
     }
 
-    private static void Write(ExpositionWriter page, Counter[] counters, ulong?[] values)
+    private void Write(ExpositionWriter page, Counter[] counters, ulong?[] values)
     {
         for (int i = 0; i < counters.Length; i++)
         {
             if (counters[i].Label is { } label)
             {
-                page.Write(counters[i].Family, values[i], Labels.OwnNamespace, label);
+                page.Write(counters[i].Family, values[i], netns, label);
             }
             else
             {
-                page.Write(counters[i].Family, values[i], Labels.OwnNamespace);
+                page.Write(counters[i].Family, values[i], netns);
             }
         }
     }

@@ -3,9 +3,6 @@ namespace ConnExporter.Collectors;
 /// <summary>Label values that several collectors share.</summary>
 internal static class Labels
 {
-    /// <summary>The value of <c>netns</c> for the network namespace the daemon runs in.</summary>
-    public const string OwnNamespace = "self";
-
     /// <summary>The row that holds what a bound left out, so that sums hold.</summary>
     public const string Other = "other";
 }

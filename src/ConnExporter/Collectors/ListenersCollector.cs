@@ -139,6 +139,7 @@ internal sealed class ListenersCollector : Collector
         context.Drop("conn_listener_accept_queue", Math.Max(0, open.Count - Shown));
         bool drops = members.TrueForAll(member => member.Drops is not null);
         return new ListenersReading(
+            kernel.Namespace,
             [.. fullest.Select(l => new ListenersReading.Row(l.Address, l.Port, l.Queue, l.Limit, l.Peaks.Peak, drops ? l.Drops : null))
                 .OrderBy(row => row.Port.Length).ThenBy(row => row.Port, StringComparer.Ordinal).ThenBy(row => row.Address, StringComparer.Ordinal)]);
     }
@@ -193,30 +194,35 @@ internal sealed class ListenersReading : Reading
     private static readonly MetricFamily Drops = MetricFamily.Counter(
         "conn_listener_drops_total", "Increases of sk_drops: connection attempts turned away, mostly because the accept queue was full.", "netns", "address", "port");
 
+    private readonly string netns;
     private readonly Row[] rows;
 
-    public ListenersReading(Row[] rows) => this.rows = rows;
+    public ListenersReading(string netns, Row[] rows)
+    {
+        this.netns = netns;
+        this.rows = rows;
+    }
 
     public override void Write(ExpositionWriter page)
     {
         foreach (Row row in rows)
         {
-            page.Write(Queue, row.Queue, Labels.OwnNamespace, row.Address, row.Port);
+            page.Write(Queue, row.Queue, netns, row.Address, row.Port);
         }
 
         foreach (Row row in rows)
         {
-            page.Write(Limit, row.Limit, Labels.OwnNamespace, row.Address, row.Port);
+            page.Write(Limit, row.Limit, netns, row.Address, row.Port);
         }
 
         foreach (Row row in rows)
         {
-            page.Write(Peak, row.Peak, Labels.OwnNamespace, row.Address, row.Port);
+            page.Write(Peak, row.Peak, netns, row.Address, row.Port);
         }
 
         foreach (Row row in rows)
         {
-            page.Write(Drops, row.Drops, Labels.OwnNamespace, row.Address, row.Port);
+            page.Write(Drops, row.Drops, netns, row.Address, row.Port);
         }
     }
 

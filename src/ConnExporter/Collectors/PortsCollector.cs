@@ -8,11 +8,13 @@ namespace ConnExporter.Collectors;
 /// <summary>How many ephemeral ports there are for each destination: the range without what is reserved of it.</summary>
 internal sealed class PortsCollector : Collector
 {
+    private readonly string netns;
     private readonly ProcFile range;
     private readonly ProcFile reserved;
 
     public PortsCollector(KernelSource kernel)
     {
+        netns = kernel.Namespace;
         range = kernel.Proc.File("sys/net/ipv4/ip_local_port_range");
         reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
     }
@@ -21,7 +23,7 @@ internal sealed class PortsCollector : Collector
     {
         var ports = PortRange.Parse(range.Path, range.Read());
         var excluded = PortSet.Parse(reserved.Path, reserved.Read());
-        return new PortsReading(ports, excluded.CountIn(ports.First, ports.Last));
+        return new PortsReading(netns, ports, excluded.CountIn(ports.First, ports.Last));
     }
 
     public override void Dispose()
@@ -44,20 +46,22 @@ internal sealed class PortsReading : Reading
     private static readonly MetricFamily Usable = MetricFamily.Gauge(
         "conn_ephemeral_ports_usable", "Ports of the range that can be handed out: the limit for each source, destination and destination port.", "netns");
 
+    private readonly string netns;
     private readonly PortRange range;
     private readonly int reserved;
 
-    public PortsReading(PortRange range, int reserved)
+    public PortsReading(string netns, PortRange range, int reserved)
     {
+        this.netns = netns;
         this.range = range;
         this.reserved = reserved;
     }
 
     public override void Write(ExpositionWriter page)
     {
-        page.Write(First, range.First, Labels.OwnNamespace);
-        page.Write(Last, range.Last, Labels.OwnNamespace);
-        page.Write(Reserved, reserved, Labels.OwnNamespace);
-        page.Write(Usable, range.Count - reserved, Labels.OwnNamespace);
+        page.Write(First, range.First, netns);
+        page.Write(Last, range.Last, netns);
+        page.Write(Reserved, reserved, netns);
+        page.Write(Usable, range.Count - reserved, netns);
     }
 }

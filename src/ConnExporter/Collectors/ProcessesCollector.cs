@@ -20,11 +20,16 @@ internal sealed class ProcessesCollector : Collector
     private const int RefreshRounds = 4;
 
     private readonly ProcessTable table;
+    private readonly string limits;
     private readonly Dictionary<int, Process> processes = [];
     private readonly Dictionary<(string Name, string Unit), Group> groups = [];
     private uint round;
 
-    public ProcessesCollector(KernelSource kernel) => table = new ProcessTable(kernel.Proc);
+    public ProcessesCollector(KernelSource kernel)
+    {
+        table = new ProcessTable(kernel.Proc);
+        limits = kernel.Proc.PathOf("PID/limits");
+    }
 
     public override Reading Collect(CollectContext context)
     {
@@ -107,7 +112,7 @@ internal sealed class ProcessesCollector : Collector
             return ProcessAccess.Gone;
         }
 
-        process.Limit = ProcessLimits.ParseSoftOpenFiles("PID/limits", content);
+        process.Limit = ProcessLimits.ParseSoftOpenFiles(limits, content);
         if (!groups.TryGetValue((name, unit), out Group? group))
         {
             group = new Group(name, unit);

@@ -8,6 +8,7 @@ namespace ConnExporter.Collectors;
 /// <summary>Orphans and TCP memory of the host with their limits, and the limit of TIME_WAIT sockets.</summary>
 internal sealed class SockStatCollector : Collector
 {
+    private readonly string netns;
     private readonly ProcFile sockstat;
     private readonly ProcFile memory;
     private readonly ProcFile maxOrphans;
@@ -15,6 +16,7 @@ internal sealed class SockStatCollector : Collector
 
     public SockStatCollector(KernelSource kernel)
     {
+        netns = kernel.Namespace;
         sockstat = kernel.Proc.NetFile("sockstat");
         memory = kernel.Proc.File("sys/net/ipv4/tcp_mem");
         maxOrphans = kernel.Proc.File("sys/net/ipv4/tcp_max_orphans");
@@ -24,7 +26,7 @@ internal sealed class SockStatCollector : Collector
     public override Reading Collect(CollectContext context)
     {
         var counts = SockStat.Parse(sockstat.Path, sockstat.Read());
-        return new SockStatReading(counts, ReadMemoryLimits(), maxOrphans.ReadNumberIfThere(), maxTimeWait.ReadNumberIfThere());
+        return new SockStatReading(netns, counts, ReadMemoryLimits(), maxOrphans.ReadNumberIfThere(), maxTimeWait.ReadNumberIfThere());
     }
 
     public override void Dispose()
@@ -66,13 +68,15 @@ internal sealed class SockStatReading : Reading
     private static readonly MetricFamily TimeWaitLimit = MetricFamily.Gauge(
         "conn_tcp_time_wait_limit", "net.ipv4.tcp_max_tw_buckets: above it sockets close without TIME_WAIT.", "netns");
 
+    private readonly string netns;
     private readonly SockStat counts;
     private readonly MemoryLimits? limits;
     private readonly ulong? maxOrphans;
     private readonly ulong? maxTimeWait;
 
-    public SockStatReading(SockStat counts, MemoryLimits? limits, ulong? maxOrphans, ulong? maxTimeWait)
+    public SockStatReading(string netns, SockStat counts, MemoryLimits? limits, ulong? maxOrphans, ulong? maxTimeWait)
     {
+        this.netns = netns;
         this.counts = counts;
         this.limits = limits;
         this.maxOrphans = maxOrphans;
@@ -87,6 +91,6 @@ internal sealed class SockStatReading : Reading
         page.Write(Memory, counts.MemoryPages * pageSize);
         page.Write(Pressure, limits?.PressurePages * pageSize);
         page.Write(MemoryLimit, limits?.LimitPages * pageSize);
-        page.Write(TimeWaitLimit, maxTimeWait, Labels.OwnNamespace);
+        page.Write(TimeWaitLimit, maxTimeWait, netns);
     }
 }

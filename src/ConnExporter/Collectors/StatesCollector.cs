@@ -91,12 +91,12 @@ internal sealed class StatesCollector : Collector
         if (established < 0 || timeWaits < 0)
         {
             // More of the rare states than sockets in all: they came and went during the walk. Then every socket is looked at.
-            return new StatesReading(Dump(SockDiagRequest.AllStates).Tally, StatesReading.SockDiag);
+            return new StatesReading(kernel.Namespace, Dump(SockDiagRequest.AllStates).Tally, StatesReading.SockDiag);
         }
 
         walk.Tally[(int)TcpState.Established] = (ulong)established;
         walk.Tally[(int)TcpState.TimeWait] = (ulong)timeWaits;
-        return new StatesReading(walk.Tally, StatesReading.SockDiag);
+        return new StatesReading(kernel.Namespace, walk.Tally, StatesReading.SockDiag);
     }
 
     private Walk Dump(uint states)
@@ -151,7 +151,7 @@ internal sealed class StatesCollector : Collector
             // IPv6 is switched off: there are none.
         }
 
-        return new StatesReading(tally, StatesReading.ProcTables);
+        return new StatesReading(kernel.Namespace, tally, StatesReading.ProcTables);
     }
 
     /// <summary>What one dump saw.</summary>
@@ -171,7 +171,7 @@ internal sealed class StatesReading : Reading
         "conn_tcp_sockets", "TCP sockets by state, IPv4 and IPv6; syn_recv includes the request sockets of SYN queues.", "netns", "state");
 
     private static readonly MetricFamily Source = MetricFamily.Gauge(
-        "conn_tcp_sockets_source", "1 for where the sockets were read: sock_diag, or /proc/net/tcp and tcp6 where that is missing.", "source");
+        "conn_tcp_sockets_source", "1 for where the sockets were read: sock_diag, or /proc/net/tcp and tcp6 where that is missing.", "netns", "source");
 
     private static readonly (TcpState State, string Label)[] States =
     [
@@ -180,11 +180,13 @@ internal sealed class StatesReading : Reading
         (TcpState.LastAck, "last_ack"), (TcpState.Listen, "listen"), (TcpState.Closing, "closing"), (TcpState.Unknown, "unknown"),
     ];
 
+    private readonly string netns;
     private readonly ulong[] tally;
     private readonly string source;
 
-    public StatesReading(ulong[] tally, string source)
+    public StatesReading(string netns, ulong[] tally, string source)
     {
+        this.netns = netns;
         this.tally = tally;
         this.source = source;
     }
@@ -193,10 +195,10 @@ internal sealed class StatesReading : Reading
     {
         foreach ((TcpState state, string label) in States)
         {
-            page.Write(Sockets, tally[(int)state], Labels.OwnNamespace, label);
+            page.Write(Sockets, tally[(int)state], netns, label);
         }
 
-        page.Write(Source, source == SockDiag ? 1 : 0, SockDiag);
-        page.Write(Source, source == ProcTables ? 1 : 0, ProcTables);
+        page.Write(Source, source == SockDiag ? 1 : 0, netns, SockDiag);
+        page.Write(Source, source == ProcTables ? 1 : 0, netns, ProcTables);
     }
 }

@@ -33,7 +33,7 @@ internal static class MetricsCommand
         var page = new ExpositionWriter(ExpositionFormat.Text);
         MetricsPage.Write(page, store.Current);
         using Stream output = Console.OpenStandardOutput();
-        output.Write(page.Page.Span);
+        output.Write(page.Page);
         return ExitCode.Ok;
     }
 }

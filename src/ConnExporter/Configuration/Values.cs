@@ -70,7 +70,7 @@ internal static class Values
 
         bool bracketed = host.Length > 2 && host[0] == '[' && host[^1] == ']';
         string literal = host == "localhost" ? "127.0.0.1" : bracketed ? host[1..^1] : host;
-        return literal.Contains(':', StringComparison.Ordinal) == bracketed && IPAddress.TryParse(literal, out IPAddress? address)
+        return literal.Contains(':', StringComparison.Ordinal) == bracketed && (bracketed || literal.Count(c => c == '.') == 3) && IPAddress.TryParse(literal, out IPAddress? address)
             ? new ListenAddress(address, port)
             : throw given.Wrong("expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057");
     }
@@ -78,7 +78,7 @@ internal static class Values
     /// <summary>A path that begins with a slash.</summary>
     public static string UrlPath(Given given) =>
         given.Text.Length > 1 && given.Text[0] == '/' && !given.Text.Any(c => c is '?' or '#' or ' ' || char.IsControl(c))
-            ? given.Text
+            ? given.Text.StartsWith("/-/", StringComparison.Ordinal) ? throw given.Wrong("/-/ is taken by the health endpoints") : given.Text
             : throw given.Wrong("expected a path below /, such as /metrics");
 
     /// <summary>A path; whether it is there is known when it is used.</summary>

@@ -31,7 +31,16 @@ internal sealed class SystemdNotifier : IDisposable
         }
 
         // '@' stands for the NUL byte that begins an abstract address.
-        manager = new UnixDomainSocketEndPoint(path[0] == '@' ? '\0' + path[1..] : path);
+        try
+        {
+            manager = new UnixDomainSocketEndPoint(path[0] == '@' ? '\0' + path[1..] : path);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            log.Warning("The service manager cannot be told anything: NOTIFY_SOCKET is longer than a socket's address can be: {Path}", path);
+            return;
+        }
+
         socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
 
         string? pid = environment("WATCHDOG_PID");

@@ -1,25 +1,24 @@
-using System.Buffers.Text;
-using System.Text;
-
 namespace ConnExporter.Metrics;
 
-/// <summary>Writes one page: the only place that knows a text format. Reusable; its buffer is kept from page to page.</summary>
+/// <summary>
+/// Writes one page. The formats want the series of a family in one place, while several readings may write to it (one for each network
+/// namespace): each family has its section, and <see cref="End"/> puts them together in the order in which they were begun.
+/// </summary>
 /// <remarks>
 /// <see href="https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md">text 0.0.4</see> and
 /// <see href="https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md">OpenMetrics 1.0</see>.
 /// </remarks>
 internal sealed class ExpositionWriter
 {
-    private readonly HashSet<MetricFamily> families = [];
+    private readonly Dictionary<MetricFamily, PageSection> sections = [];
+    private readonly List<(MetricFamily Family, PageSection Section)> begun = [];
+    private readonly PageSection page = new();
     private readonly ExpositionFormat format;
-    private byte[] page = new byte[32 * 1024];
-    private int length;
-    private MetricFamily? current;
 
     public ExpositionWriter(ExpositionFormat format) => this.format = format;
 
-    /// <summary>The page so far.</summary>
-    public ReadOnlyMemory<byte> Page => page.AsMemory(0, length);
+    /// <summary>The page, once it is ended; the bytes hold until the next <see cref="Clear"/>.</summary>
+    public ReadOnlySpan<byte> Page => page.Bytes;
 
     /// <summary>Series so far.</summary>
     public int SeriesCount { get; private set; }
@@ -27,42 +26,30 @@ internal sealed class ExpositionWriter
     /// <summary>Starts a new page.</summary>
     public void Clear()
     {
-        families.Clear();
-        length = 0;
-        current = null;
+        begun.ForEach(begun => begun.Section.IsBegun = false);
+        begun.Clear();
+        page.Clear();
         SeriesCount = 0;
     }
 
-    /// <summary>Writes one series; the family's header goes before its first.</summary>
+    /// <summary>Writes one series.</summary>
     /// <param name="family">The family.</param>
     /// <param name="value">Any value; integers are written exactly up to 2^53.</param>
     /// <param name="labelValues">One value for each label of the family.</param>
-    /// <exception cref="InvalidOperationException">A family that was left and is entered again, or a wrong number of labels: a defect in a collector.</exception>
+    /// <exception cref="InvalidOperationException">A wrong number of labels: a defect in a collector.</exception>
     public void Write(MetricFamily family, double value, params ReadOnlySpan<string> labelValues)
     {
-        BeginSeries(family, labelValues);
-        Reserve(32);
-        if (double.IsFinite(value))
-        {
-            Utf8Formatter.TryFormat(value, page.AsSpan(length), out int written);
-            length += written;
-        }
-        else
-        {
-            Append(double.IsNaN(value) ? "NaN"u8 : value > 0 ? "+Inf"u8 : "-Inf"u8);
-        }
-
-        Append("\n"u8);
+        PageSection section = BeginSeries(family, labelValues);
+        section.AppendNumber(value);
+        section.Append("\n"u8);
     }
 
     /// <summary>Writes one series with a whole number, exact over the full range.</summary>
     public void Write(MetricFamily family, ulong value, params ReadOnlySpan<string> labelValues)
     {
-        BeginSeries(family, labelValues);
-        Reserve(32);
-        Utf8Formatter.TryFormat(value, page.AsSpan(length), out int written);
-        length += written;
-        Append("\n"u8);
+        PageSection section = BeginSeries(family, labelValues);
+        section.AppendNumber(value);
+        section.Append("\n"u8);
     }
 
     /// <summary>Writes one series where there is a value, and nothing where there is none.</summary>
@@ -77,86 +64,46 @@ internal sealed class ExpositionWriter
     /// <summary>Ends the page.</summary>
     public void End()
     {
+        foreach ((MetricFamily family, PageSection section) in begun)
+        {
+            page.Append(format == ExpositionFormat.OpenMetrics ? family.OpenMetricsHeader : family.TextHeader);
+            page.Append(section.Bytes);
+        }
+
         if (format == ExpositionFormat.OpenMetrics)
         {
-            Append("# EOF\n"u8);
+            page.Append("# EOF\n"u8);
         }
     }
 
-    private void BeginSeries(MetricFamily family, ReadOnlySpan<string> labelValues)
+    private PageSection BeginSeries(MetricFamily family, ReadOnlySpan<string> labelValues)
     {
         if (labelValues.Length != family.Labels.Count)
         {
             throw new InvalidOperationException($"{family.Name} has {family.Labels.Count} labels, not {labelValues.Length}");
         }
 
-        if (family != current)
-        {
-            if (!families.Add(family))
-            {
-                throw new InvalidOperationException($"{family.Name} is written in two places of one page");
-            }
-
-            current = family;
-            Append(format == ExpositionFormat.OpenMetrics ? family.OpenMetricsHeader : family.TextHeader);
-        }
-
+        PageSection section = SectionOf(family);
+        section.AppendSeries(family, labelValues);
         SeriesCount++;
-        Append(family.NameBytes);
-        for (int i = 0; i < labelValues.Length; i++)
-        {
-            Append(i == 0 ? "{"u8 : ","u8);
-            Append(family.LabelBytes[i]);
-            Append("=\""u8);
-            AppendEscaped(labelValues[i]);
-            Append("\""u8);
-        }
-
-        Append(labelValues.IsEmpty ? " "u8 : "} "u8);
+        return section;
     }
 
-    private void AppendEscaped(string value)
+    private PageSection SectionOf(MetricFamily family)
     {
-        // Escaping doubles a character at most; UTF-8 needs three bytes for a UTF-16 unit at most.
-        Reserve(value.Length * 3 * 2);
-        if (value.AsSpan().IndexOfAny('\\', '"', '\n') < 0)
+        if (!sections.TryGetValue(family, out PageSection? section))
         {
-            length += Encoding.UTF8.GetBytes(value, page.AsSpan(length));
-            return;
+            section = new PageSection();
+            sections.Add(family, section);
         }
 
-        foreach (Rune rune in value.EnumerateRunes())
+        if (!section.IsBegun)
         {
-            switch (rune.Value)
-            {
-                case '\\':
-                    Append("\\\\"u8);
-                    break;
-                case '"':
-                    Append("\\\""u8);
-                    break;
-                case '\n':
-                    Append("\\n"u8);
-                    break;
-                default:
-                    length += rune.EncodeToUtf8(page.AsSpan(length));
-                    break;
-            }
+            section.Clear();
+            section.IsBegun = true;
+            begun.Add((family, section));
         }
-    }
 
-    private void Append(ReadOnlySpan<byte> bytes)
-    {
-        Reserve(bytes.Length);
-        bytes.CopyTo(page.AsSpan(length));
-        length += bytes.Length;
-    }
-
-    private void Reserve(int count)
-    {
-        if (page.Length - length < count)
-        {
-            Array.Resize(ref page, Math.Max(page.Length * 2, length + count));
-        }
+        return section;
     }
 }

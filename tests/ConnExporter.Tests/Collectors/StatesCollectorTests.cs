@@ -133,7 +133,7 @@ public sealed class StatesCollectorTests : IDisposable
 
         MetricsText page = bench.Collect();
 
-        page.Of("conn_tcp_sockets_source").ShouldBe(["sock_diag 1", "proc_net_tcp 0"]);
+        page.Of("conn_tcp_sockets_source").ShouldBe(["self sock_diag 1", "self proc_net_tcp 0"]);
     }
 
     [Theory]
@@ -149,7 +149,7 @@ public sealed class StatesCollectorTests : IDisposable
         page["conn_tcp_sockets", "self", "listen"].ShouldBe("2");
         page["conn_tcp_sockets", "self", "established"].ShouldBe("1");
         page["conn_tcp_sockets", "self", "time_wait"].ShouldBe("1");
-        page.Of("conn_tcp_sockets_source").ShouldBe(["sock_diag 0", "proc_net_tcp 1"]);
+        page.Of("conn_tcp_sockets_source").ShouldBe(["self sock_diag 0", "self proc_net_tcp 1"]);
         bench.TakeNotes().ShouldHaveSingleItem().ShouldContain("load the modules inet_diag and tcp_diag");
     }
 
@@ -172,13 +172,13 @@ public sealed class StatesCollectorTests : IDisposable
         bench.Collect();
 
         bench.Time.Advance(TimeSpan.FromMinutes(5) - TimeSpan.FromTicks(1));
-        bench.Collect()["conn_tcp_sockets_source", "proc_net_tcp"].ShouldBe("1");
+        bench.Collect()["conn_tcp_sockets_source", "self", "proc_net_tcp"].ShouldBe("1");
         bench.SockDiag.AskedStates.Count.ShouldBe(1);
 
         bench.Time.Advance(TimeSpan.FromTicks(1));
         bench.SockDiag.Dump(Listener);
         MetricsText page = bench.Collect();
-        page["conn_tcp_sockets_source", "sock_diag"].ShouldBe("1");
+        page["conn_tcp_sockets_source", "self", "sock_diag"].ShouldBe("1");
         page["conn_tcp_sockets", "self", "established"].ShouldBe("3");
     }
 

@@ -30,7 +30,8 @@ internal sealed class MetricsText
     {
         var page = new ExpositionWriter(ExpositionFormat.Text);
         reading.Write(page);
-        return Parse(Encoding.UTF8.GetString(page.Page.Span));
+        page.End();
+        return Parse(Encoding.UTF8.GetString(page.Page));
     }
 
     /// <summary>The whole page of a snapshot.</summary>
@@ -38,7 +39,7 @@ internal sealed class MetricsText
     {
         var page = new ExpositionWriter(ExpositionFormat.Text);
         MetricsPage.Write(page, snapshot);
-        return Parse(Encoding.UTF8.GetString(page.Page.Span));
+        return Parse(Encoding.UTF8.GetString(page.Page));
     }
 
     public static MetricsText Parse(string text)
