@@ -14,6 +14,7 @@ internal sealed class TopRows<TKey>
     where TKey : struct, ICountKey<TKey>
 {
     private readonly int stride;
+    private readonly int ranked;
     private readonly TKey[] keys;
     private readonly long[] counts;
     private readonly long[] others;
@@ -26,8 +27,10 @@ internal sealed class TopRows<TKey>
     /// <summary>Makes an empty choice.</summary>
     /// <param name="rows">Rows shown at most.</param>
     /// <param name="dimensions">As the tables have that it will choose from.</param>
-    public TopRows(int rows, int dimensions)
+    /// <param name="ranked">How many of them, from the first, a row is ranked by; all unless told otherwise.</param>
+    public TopRows(int rows, int dimensions, int? ranked = null)
     {
+        this.ranked = ranked ?? dimensions;
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(dimensions);
         stride = dimensions + 1;
@@ -112,7 +115,11 @@ internal sealed class TopRows<TKey>
             return;
         }
 
-        long guaranteed = table[row].Guaranteed;
+        long guaranteed = 0;
+        foreach (long count in table[row].Counts[..ranked])
+        {
+            guaranteed += count;
+        }
 
         // A quarter rounded down: an integer above 1.25 n is one above the floor of it.
         long score = guaranteed + (isStayer ? guaranteed >> 2 : 0);
