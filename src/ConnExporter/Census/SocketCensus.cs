@@ -43,13 +43,13 @@ internal sealed class SocketCensus
     /// <summary>Sockets by cgroup id and state.</summary>
     public BoundedCounts<Cgroup> Cgroups { get; }
 
-    /// <summary>Starts a walk.</summary>
-    public void Begin(PortRange range, TimeWaitReuse reuse)
+    /// <summary>Starts a walk, see <see cref="EphemeralPorts.Begin"/>.</summary>
+    public void Begin(PortRange range, TimeWaitReuse reuse, bool withBound)
     {
         Totals.Clear();
         Listeners.Clear();
         Stalled.Begin();
-        Ports.Begin(range, reuse);
+        Ports.Begin(range, reuse, withBound);
         Remotes.Clear();
         RemotePorts.Clear();
         Cgroups.Clear();
@@ -61,7 +61,7 @@ internal sealed class SocketCensus
         if (socket.State == TcpState.Close && socket.RemotePort == 0)
         {
             // Bound and not connected: no connection, but its port is taken.
-            Ports.AddBlocked(socket.LocalPort);
+            Ports.AddBound(socket.LocalPort);
             return;
         }
 
