@@ -70,6 +70,9 @@ public readonly ref struct SocketRecord
     /// <summary>LISTEN: the limit of the accept queue, min(backlog, somaxconn). Others: bytes not yet acknowledged by the peer.</summary>
     public uint SendQueue => MemoryMarshal.Read<uint>(bytes[60..]);
 
+    /// <summary>The user that made the socket; 0 for TIME_WAIT and request sockets.</summary>
+    public uint User => MemoryMarshal.Read<uint>(bytes[64..]);
+
     /// <summary>Inode of the descriptor; 0 where no process holds one.</summary>
     public uint Inode => MemoryMarshal.Read<uint>(bytes[68..]);
 
