@@ -10,6 +10,7 @@ namespace ConnExporter.Kernel;
 internal static unsafe partial class LibC
 {
     public const int AtFdCwd = -100;
+    public const int AtEmptyPath = 0x1000;
     public const int OpenReadOnly = 0;
     public const int OpenDirectory = 0x10000;
     public const int OpenCloseOnExec = 0x80000;
@@ -58,6 +59,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
     public static partial long LSeek(int descriptor, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
+    public static partial nint ReadLinkAt(int directory, byte* path, byte* buffer, nint size);
 
     [LibraryImport("libc", EntryPoint = "fstatfs64", SetLastError = true)]
     public static partial int FStatFs(int descriptor, out StatFsBuffer buffer);
@@ -108,6 +112,8 @@ internal static unsafe partial class LibC
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct StatxBuffer
     {
+        [FieldOffset(20)]
+        public uint User;
         [FieldOffset(32)]
         public ulong Inode;
         [FieldOffset(40)]

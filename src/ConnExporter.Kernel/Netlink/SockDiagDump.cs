@@ -23,9 +23,8 @@ public ref struct SockDiagDump
         ArgumentNullException.ThrowIfNull(socket);
         this.socket = socket;
         sequence = socket.NextSequence();
-        Span<byte> bytes = stackalloc byte[SockDiagRequest.Size];
-        request.Write(bytes, sequence);
-        socket.Send(bytes);
+        Span<byte> bytes = stackalloc byte[SockDiagRequest.MaxSize];
+        socket.Send(bytes[..request.Write(bytes, sequence)]);
     }
 
     /// <summary>Reads the next socket.</summary>

@@ -35,19 +35,22 @@ internal sealed class EphemeralPorts
     /// <summary>Distinct ports of the range that no connect() gets: listeners, and sockets bound without a connection.</summary>
     public int Blocked { get; private set; }
 
-    /// <summary>Ports that the worst destination holds for good: its sockets without those that connect() may take over.</summary>
-    public ulong WorstDestination
+    /// <summary>The destination that holds the most ports for good, which is without those that connect() may take over.</summary>
+    /// <returns>The ports, and whose they are; none without outbound connections.</returns>
+    public (ulong Ports, Destination? Destination) Worst()
     {
-        get
+        long most = 0;
+        Destination? worst = null;
+        foreach (BoundedCounts<Destination>.Row row in Destinations)
         {
-            long worst = 0;
-            foreach (BoundedCounts<Destination>.Row row in Destinations)
+            long held = row.Counts[Live] + row.Counts[TimeWait];
+            if (held > most)
             {
-                worst = Math.Max(worst, row.Counts[Live] + row.Counts[TimeWait]);
+                (most, worst) = (held, row.Key);
             }
-
-            return (ulong)worst;
         }
+
+        return ((ulong)most, worst);
     }
 
     /// <summary>Starts a walk.</summary>
