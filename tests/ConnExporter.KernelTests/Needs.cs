@@ -12,6 +12,14 @@ public sealed class KernelFactAttribute : FactAttribute
     public KernelFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]);
 }
 
+/// <summary>A test that makes a cgroup (version 2) besides.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class CgroupFactAttribute : FactAttribute
+{
+    /// <summary>Needs what <see cref="KernelFactAttribute"/> needs, and a place for a cgroup.</summary>
+    public CgroupFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]) ?? TestCgroup.Missing();
+}
+
 /// <summary>What this machine must have.</summary>
 internal static class Needs
 {
