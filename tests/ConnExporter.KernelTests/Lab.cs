@@ -13,12 +13,26 @@ internal sealed class Lab : IDisposable
     private readonly long ready;
 
     public Lab(NetworkNamespace network, params IEnumerable<string> arguments)
+        : this(network.Start("dotnet", [Places.Lab, .. arguments]))
     {
-        process = network.Start("dotnet", [Places.Lab, .. arguments]);
+    }
+
+    /// <summary>Starts it in a cgroup.</summary>
+    public Lab(NetworkNamespace network, TestCgroup cgroup, params IEnumerable<string> arguments)
+        : this(cgroup.Start(network, "dotnet", [Places.Lab, .. arguments]))
+    {
+    }
+
+    private Lab(Process process)
+    {
+        this.process = process;
         errors = process.StandardError.ReadToEndAsync();
         Json = Expect("ready ");
         ready = Stopwatch.GetTimestamp();
     }
+
+    /// <summary>Its process id.</summary>
+    public int Pid => process.Id;
 
     /// <summary>What it said when all was in place.</summary>
     public string Json { get; }
