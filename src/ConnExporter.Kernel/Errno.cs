@@ -11,6 +11,7 @@ internal static class Errno
     public const int AccessDenied = 13;
     public const int NoDevice = 19;
     public const int NotDirectory = 20;
+    public const int Invalid = 22;
     public const int ProtocolNotSupported = 93;
     public const int OperationNotSupported = 95;
     public const int AddressFamilyNotSupported = 97;

@@ -18,6 +18,7 @@ internal static class Settings
         new("web.telemetry-path", SettingKind.UrlPath, "/metrics", "Path of the metrics page."),
         new(DisableDefaults, SettingKind.Switch, "false", "Switch off every collector that is not switched on by name."),
         .. CollectorList.All.SelectMany(CollectorSettings),
+        new("netns", SettingKind.NamespaceScope, "auto", "Network namespaces to read: host, only the exporter's own; auto, the others too as far as is permitted; all, the same, and denied where none can be entered."),
         new("path.procfs", SettingKind.Path, "/proc", "Where proc is mounted."),
         new("path.sysfs", SettingKind.Path, "/sys", "Where sysfs is mounted."),
         new("log.level", SettingKind.LogLevel, "info", "Least severe messages to log: debug, info, warn or error."),
