@@ -11,6 +11,7 @@ internal static unsafe partial class LibC
 {
     public const int AtFdCwd = -100;
     public const int AtEmptyPath = 0x1000;
+    public const int AtSymlinkNoFollow = 0x100;
     public const int OpenReadOnly = 0;
     public const int OpenDirectory = 0x10000;
     public const int OpenCloseOnExec = 0x80000;

@@ -13,12 +13,21 @@ internal sealed class Lab : IDisposable
     private readonly long ready;
 
     public Lab(NetworkNamespace network, params IEnumerable<string> arguments)
+        : this(network.Start("dotnet", [Places.Lab, .. arguments]))
     {
-        process = network.Start("dotnet", [Places.Lab, .. arguments]);
+    }
+
+    /// <summary>A lab that was started otherwise.</summary>
+    public Lab(Process process)
+    {
+        this.process = process;
         errors = process.StandardError.ReadToEndAsync();
         Json = Expect("ready ");
         ready = Stopwatch.GetTimestamp();
     }
+
+    /// <summary>The process, where whatever started it has become the lab.</summary>
+    public int ProcessId => process.Id;
 
     /// <summary>What it said when all was in place.</summary>
     public string Json { get; }

@@ -51,7 +51,8 @@ public sealed class NamespaceTable : IDisposable
                 case ProcessAccess.Ok when inode != own:
                     found.TryAdd(inode, new Found(inode, place.ProcessId, proc.PathOf($"{place.ProcessId}/ns/net")));
                     break;
-                case ProcessAccess.Denied:
+                case ProcessAccess.Denied when processes.ReadInode(place.ProcessId, "net/sockstat"u8, out ulong still) == ProcessAccess.Ok && still == net:
+                    // Looked at twice: of a process that has just ended the kernel says the same (fs/proc/namespaces.c:proc_ns_get_link).
                     found.TryAdd(net, new Found(net, place.ProcessId, Path: null));
                     break;
             }

@@ -66,7 +66,15 @@ public sealed unsafe class NamespaceThread : IDisposable
         fixed (byte* bytes = Encoding.UTF8.GetBytes(path + '\0'))
         {
             int descriptor = LibC.OpenAt(LibC.AtFdCwd, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec);
-            return descriptor >= 0 ? new DescriptorHandle(descriptor) : throw Failed(path, Marshal.GetLastPInvokeError());
+            if (descriptor >= 0)
+            {
+                return new DescriptorHandle(descriptor);
+            }
+
+            // EACCES is also what a process that has just ended gives (fs/proc/namespaces.c:proc_ns_get_link); then the link itself is gone too.
+            int errno = Marshal.GetLastPInvokeError();
+            LibC.StatxBuffer status;
+            throw Failed(path, errno == Errno.AccessDenied && LibC.Statx(LibC.AtFdCwd, bytes, LibC.AtSymlinkNoFollow, StatxInode, &status) != 0 ? Marshal.GetLastPInvokeError() : errno);
         }
     }
 
