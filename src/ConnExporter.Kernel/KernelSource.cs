@@ -1,4 +1,3 @@
-using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
 
@@ -18,9 +17,6 @@ public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocke
 
     /// <summary>Whether it is the one the process is in. Readings of others leave out what is the whole host's.</summary>
     public bool IsOwnNamespace => Namespace == OwnNamespace;
-
-    /// <summary>Which network namespaces besides it are to be read.</summary>
-    public NamespaceScope Scope { get; init; } = NamespaceScope.Auto;
 
     /// <summary>The kernel of this host.</summary>
     /// <param name="procRoot">Where proc is mounted.</param>

@@ -42,4 +42,7 @@ internal sealed class MetricsText
     /// <summary>The same, where a row must be there.</summary>
     public double Value(string name, params string[] labels) =>
         Find(name, labels) ?? throw new InvalidOperationException($"{name}{{{string.Join(',', labels)}}} is not on the page:\n{Text}");
+
+    /// <summary>The sum of the rows with that name and those labels.</summary>
+    public double Sum(string name, params string[] labels) => rows.Where(row => row.Name == name && labels.All(row.Labels.Contains)).Sum(row => row.Value);
 }

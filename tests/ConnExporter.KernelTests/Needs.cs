@@ -12,6 +12,13 @@ public sealed class KernelFactAttribute : FactAttribute
     public KernelFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]);
 }
 
+/// <summary>The same for a test with cases.</summary>
+public sealed class KernelTheoryAttribute : TheoryAttribute
+{
+    /// <summary>Needs the capabilities to make a network namespace, and <c>ip</c> besides the given tools.</summary>
+    public KernelTheoryAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]);
+}
+
 /// <summary>What this machine must have.</summary>
 internal static class Needs
 {

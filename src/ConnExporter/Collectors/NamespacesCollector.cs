@@ -45,23 +45,26 @@ internal sealed class NamespacesCollector : Collector
     private static readonly TimeSpan CpuBudget = TimeSpan.FromMilliseconds(250);
 
     private readonly KernelSource kernel;
+    private readonly NamespaceScope scope;
     private readonly NamespaceTable table;
     private readonly NamespaceThread thread;
     private readonly Func<string, ulong, Action, TimeSpan> enter;
     private readonly Dictionary<(ulong Id, string Name), Member> members = [];
     private uint round;
 
-    public NamespacesCollector(KernelSource kernel)
-        : this(kernel, enter: null)
+    public NamespacesCollector(KernelSource kernel, NamespaceScope scope)
+        : this(kernel, scope, enter: null)
     {
     }
 
     /// <summary>Reads what a test plays.</summary>
     /// <param name="kernel">Where to read.</param>
+    /// <param name="scope">Which others are read.</param>
     /// <param name="enter">Does the work inside the namespace at a path and tells its CPU time; a test plays it.</param>
-    internal NamespacesCollector(KernelSource kernel, Func<string, ulong, Action, TimeSpan>? enter)
+    internal NamespacesCollector(KernelSource kernel, NamespaceScope scope, Func<string, ulong, Action, TimeSpan>? enter)
     {
         this.kernel = kernel;
+        this.scope = scope;
         table = new NamespaceTable(kernel.Proc);
         thread = new NamespaceThread(kernel.Proc.PathOf("self/ns/net"));
         this.enter = enter ?? thread.Run;
@@ -69,7 +72,7 @@ internal sealed class NamespacesCollector : Collector
 
     public override Reading Collect(CollectContext context)
     {
-        if (kernel.Scope == NamespaceScope.Host)
+        if (scope == NamespaceScope.Host)
         {
             return NamespacesReading.None;
         }
@@ -92,7 +95,7 @@ internal sealed class NamespacesCollector : Collector
             spent += Read(member, context, ref failure, ref denial);
         }
 
-        if (kernel.Scope == NamespaceScope.All && denial is not null && members.Values.All(member => member.IsDenied || member.Turn == 0))
+        if (scope == NamespaceScope.All && denial is not null && members.Values.All(member => member.IsDenied || member.Turn == 0))
         {
             throw denial;
         }

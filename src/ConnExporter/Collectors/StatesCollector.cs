@@ -202,13 +202,6 @@ internal sealed class StatesReading : Reading
     private static readonly MetricFamily Source = MetricFamily.Gauge(
         "conn_tcp_sockets_source", "1 for where the sockets were read: sock_diag, or /proc/net/tcp and tcp6 where that is missing.", "netns", "source");
 
-    private static readonly (TcpState State, string Label)[] States =
-    [
-        (TcpState.Established, "established"), (TcpState.SynSent, "syn_sent"), (TcpState.SynRecv, "syn_recv"), (TcpState.FinWait1, "fin_wait1"),
-        (TcpState.FinWait2, "fin_wait2"), (TcpState.TimeWait, "time_wait"), (TcpState.Close, "close"), (TcpState.CloseWait, "close_wait"),
-        (TcpState.LastAck, "last_ack"), (TcpState.Listen, "listen"), (TcpState.Closing, "closing"), (TcpState.Unknown, "unknown"),
-    ];
-
     private readonly string netns;
     private readonly ulong[] tally;
     private readonly string source;
@@ -221,7 +214,7 @@ internal sealed class StatesReading : Reading
     }
 
     /// <summary>Series of <see cref="WriteSockets"/>.</summary>
-    public static int SocketSeries => States.Length;
+    public static int SocketSeries => Labels.States.Length;
 
     /// <summary>Sockets in all states.</summary>
     public ulong Total => tally.Aggregate(0ul, (sum, count) => sum + count);
@@ -236,7 +229,7 @@ internal sealed class StatesReading : Reading
     /// <summary>Writes the sockets without where they were read.</summary>
     public void WriteSockets(ExpositionWriter page)
     {
-        foreach ((TcpState state, string label) in States)
+        foreach ((TcpState state, string label) in Labels.States)
         {
             page.Write(Sockets, tally[(int)state], netns, label);
         }

@@ -53,6 +53,13 @@ internal sealed class ConfigurationSources
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
+            Census = new CensusOptions(
+                Values.Count(One(given, Settings.CensusTop)),
+                Values.Count(One(given, Settings.CensusDestinations)),
+                Values.Count(One(given, Settings.CensusKeys)),
+                Values.Count(One(given, Settings.CensusFoldV4)),
+                Values.Count(One(given, Settings.CensusFoldV6)),
+                Values.Switch(One(given, Settings.CensusIdleAges))),
         };
     }
 
@@ -73,6 +80,9 @@ internal sealed class ConfigurationSources
                 break;
             case SettingKind.Interval:
                 Values.Interval(value);
+                break;
+            case SettingKind.Count:
+                Values.Count(value);
                 break;
             case SettingKind.ListenAddress:
                 Values.ListenAddress(value);

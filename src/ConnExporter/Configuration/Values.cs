@@ -46,6 +46,21 @@ internal static class Values
         throw given.Wrong("expected a duration such as 500ms, 5s or 1m");
     }
 
+    /// <summary>A whole number within the bounds of its setting.</summary>
+    public static int Count(Given given)
+    {
+        (int low, int high) = given.Setting.Key switch
+        {
+            Settings.CensusKeys => (1000, 1_000_000),
+            Settings.CensusFoldV4 => (8, 32),
+            Settings.CensusFoldV6 => (16, 128),
+            _ => (1, 200),
+        };
+        return int.TryParse(given.Text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= low && count <= high
+            ? count
+            : throw given.Wrong($"expected a whole number from {low} to {high}");
+    }
+
     /// <summary>A duration as a user would write it.</summary>
     public static string Format(TimeSpan duration)
     {

@@ -66,6 +66,7 @@ internal sealed class ConfigurationReload
             ("web.telemetry-path", wanted.TelemetryPath != inForce.TelemetryPath),
             ("path.procfs", wanted.ProcPath != inForce.ProcPath),
             ("path.sysfs", wanted.SysPath != inForce.SysPath),
+            ("collector.census.*", wanted.Census != inForce.Census),
             ("log.format", wanted.LogFormat != inForce.LogFormat),
         ];
         return fixedAtStart.Where(setting => setting.Changed).Select(setting => setting.Key);

@@ -1,3 +1,4 @@
+using ConnExporter.Configuration;
 using ConnExporter.Kernel;
 
 namespace ConnExporter.Sampling;
@@ -22,8 +23,8 @@ internal abstract class Collector : IDisposable
 /// <param name="DefaultInterval">How often it reads unless told otherwise.</param>
 /// <param name="Summary">What it reads, in half a line for the help text.</param>
 /// <param name="Create">Makes it.</param>
-internal sealed record CollectorEntry(string Name, TimeSpan DefaultInterval, string Summary, Func<KernelSource, Collector> Create)
+internal sealed record CollectorEntry(string Name, TimeSpan DefaultInterval, string Summary, Func<KernelSource, ExporterOptions, Collector> Create)
 {
-    /// <summary>Whether <see cref="KernelSource.Scope"/> means something to it: then a change makes it anew.</summary>
+    /// <summary>Whether <see cref="ExporterOptions.Namespaces"/> means something to it: then a change makes it anew.</summary>
     public bool FollowsScope { get; init; }
 }

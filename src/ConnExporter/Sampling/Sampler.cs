@@ -69,7 +69,7 @@ internal sealed class Sampler : BackgroundService
                     continue;
                 }
 
-                var started = new CollectorThread(entry.Name, entry.Create(kernel with { Scope = options.Namespaces }), interval, store, time, log);
+                var started = new CollectorThread(entry.Name, entry.Create(kernel, options), interval, store, time, log);
                 threads.Add(started);
                 started.Start();
             }

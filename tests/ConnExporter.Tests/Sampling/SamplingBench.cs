@@ -30,7 +30,7 @@ internal sealed class SamplingBench : IDisposable
     {
         systemd = new SystemdNotifier(_ => null, Time, Logged.Log);
         Store = new SnapshotStore(Snapshot.Empty(Time));
-        list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", _ => collectors[name] = new ScriptedCollector(name, Next(name))))];
+        list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", (_, _) => collectors[name] = new ScriptedCollector(name, Next(name))))];
         Sampler = new Sampler(Store, list, KernelSource.Host(), Time, systemd, Logged.Log);
     }
 
@@ -58,6 +58,7 @@ internal sealed class SamplingBench : IDisposable
         LogFormat = LogFormat.Logfmt,
         Namespaces = NamespaceScope.Auto,
         Collectors = collectors,
+        Census = new CensusOptions(Top: 20, Destinations: 50, Keys: 65_536, FoldV4: 32, FoldV6: 128, IdleAges: false),
     };
 
     public CollectorState State(string name) => Store.Current.Collectors[Store.Current.IndexOf(name)];
