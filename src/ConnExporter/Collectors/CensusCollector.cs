@@ -97,9 +97,10 @@ internal sealed class CensusCollector : Collector
         return reading;
     }
 
-    public override void Dispose()
+    public override void Close()
     {
         sockDiag?.Dispose();
+        sockDiag = null;
         range.Dispose();
         reuse.Dispose();
         reuseDelay.Dispose();

@@ -49,6 +49,7 @@ internal sealed class ConfigurationSources
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
             ProcPath = Values.Directory(One(given, "path.procfs")),
             SysPath = Values.Path(One(given, "path.sysfs")),
+            Namespaces = Values.NamespaceScope(One(given, "netns")),
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
@@ -94,6 +95,9 @@ internal sealed class ConfigurationSources
                 break;
             case SettingKind.LogFormat:
                 Values.LogFormat(value);
+                break;
+            case SettingKind.NamespaceScope:
+                Values.NamespaceScope(value);
                 break;
             case SettingKind.Path:
                 Values.Path(value);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using ConnExporter.Kernel.Namespaces;
 using Serilog.Events;
 
 namespace ConnExporter.Configuration;
@@ -18,6 +19,9 @@ internal sealed record ExporterOptions
 
     /// <summary>Where sysfs is mounted.</summary>
     public required string SysPath { get; init; }
+
+    /// <summary>Which network namespaces are read besides our own.</summary>
+    public required NamespaceScope Namespaces { get; init; }
 
     /// <summary>The least severe level that is logged.</summary>
     public required LogEventLevel LogLevel { get; init; }

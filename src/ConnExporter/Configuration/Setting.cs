@@ -40,4 +40,7 @@ internal enum SettingKind
 
     /// <summary>logfmt or json.</summary>
     LogFormat,
+
+    /// <summary>auto, host or all.</summary>
+    NamespaceScope,
 }

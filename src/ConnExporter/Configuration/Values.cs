@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using ConnExporter.Kernel.Namespaces;
 using Serilog.Events;
 
 namespace ConnExporter.Configuration;
@@ -111,6 +112,15 @@ internal static class Values
         "warn" => LogEventLevel.Warning,
         "error" => LogEventLevel.Error,
         _ => throw given.Wrong("expected debug, info, warn or error"),
+    };
+
+    /// <summary>auto, host or all.</summary>
+    public static NamespaceScope NamespaceScope(Given given) => given.Text switch
+    {
+        "auto" => Kernel.Namespaces.NamespaceScope.Auto,
+        "host" => Kernel.Namespaces.NamespaceScope.Host,
+        "all" => Kernel.Namespaces.NamespaceScope.All,
+        _ => throw given.Wrong("expected auto, host or all"),
     };
 
     /// <summary>logfmt or json.</summary>

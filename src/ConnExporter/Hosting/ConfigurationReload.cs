@@ -44,7 +44,7 @@ internal sealed class ConfigurationReload
 
                 sampler.Apply(wanted);
                 logging.SetLevel(wanted.LogLevel);
-                inForce = inForce with { Collectors = wanted.Collectors, LogLevel = wanted.LogLevel };
+                inForce = inForce with { Collectors = wanted.Collectors, Namespaces = wanted.Namespaces, LogLevel = wanted.LogLevel };
                 store.Update(snapshot => snapshot with { Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) });
                 log.Information("The configuration was read again and is in force");
             }

@@ -3,6 +3,7 @@ using System.Net;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Tests.Support;
@@ -55,6 +56,7 @@ internal sealed class SamplingBench : IDisposable
         SysPath = "/sys",
         LogLevel = LogEventLevel.Information,
         LogFormat = LogFormat.Logfmt,
+        Namespaces = NamespaceScope.Auto,
         Collectors = collectors,
         Census = new CensusOptions(Top: 20, Destinations: 50, Keys: 65_536, FoldV4: 32, FoldV6: 128, IdleAges: false),
     };
@@ -164,7 +166,7 @@ internal sealed class ScriptedCollector(string name, Func<CollectContext, ulong>
         return new ScriptedReading(name, next(context));
     }
 
-    public override void Dispose() => disposed = true;
+    public override void Close() => disposed = true;
 }
 
 internal sealed class ScriptedReading : Reading
