@@ -35,7 +35,7 @@ public class NamespacesTests
     {
         using var home = new NetworkNamespace();
         using var other = new NetworkNamespace();
-        other.Run("sysctl", "-qw", "net.ipv4.ip_local_port_range=20000 20099");
+        other.Set("net/ipv4/ip_local_port_range", "20000 20099");
         using var daemon = new RunningDaemon(home, Fast);
         using var lab = new Lab(other, "backlog", "--limit", "1", "--clients", "5");
         string[] labels = [Label(other.Name), "address=\"127.0.0.1\"", $"port=\"{lab.Number("port")}\""];

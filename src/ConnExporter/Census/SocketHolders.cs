@@ -10,7 +10,9 @@ internal sealed class SocketHolders : IDisposable
 {
     private readonly SocketOwners owners;
     private readonly Wanted wanted = new();
+    private readonly Dictionary<ulong, int> ownerByCgroup = [];
     private long[] states = [];
+    private ulong lastCgroup;
 
     /// <summary>Holders found through these owners.</summary>
     public SocketHolders(SocketOwners owners) => this.owners = owners;
@@ -32,6 +34,8 @@ internal sealed class SocketHolders : IDisposable
 
         Array.Clear(states);
         wanted.Clear();
+        ownerByCgroup.Clear();
+        lastCgroup = 0;
         Held = Covered = 0;
     }
 
@@ -55,12 +59,22 @@ internal sealed class SocketHolders : IDisposable
         }
 
         Covered++;
+        if (cgroup != lastCgroup)
+        {
+            ownerByCgroup.TryAdd(cgroup, owner);
+            lastCgroup = cgroup;
+        }
+
         states[(owner * TcpTable.StateCount) + (int)socket.State]++;
         return unit == UnitKey.None ? UnitKey.OfOwner(owner) : unit;
     }
 
     /// <summary>The owner behind a key, until the next <see cref="Improve"/>.</summary>
     public Owner Of(int owner) => owners[owner];
+
+    /// <summary>The unit of a cgroup by a process that holds a socket of it: for those who do not see the cgroup file system, as in a container.</summary>
+    /// <returns>Null where no such process is known.</returns>
+    public string? UnitOfCgroup(ulong id) => ownerByCgroup.TryGetValue(id, out int owner) ? owners[owner].Unit : null;
 
     /// <summary>The owner of a socket, if it is known.</summary>
     public Owner? Find(uint inode) => inode == 0 ? null : owners.Find(inode);

@@ -330,7 +330,7 @@ internal sealed class CensusCollector : Collector
     }
 
     private string NameOf(UnitKey key) =>
-        key.Cgroup is { } id ? cgroups.Find(id)?.Unit ?? UnitName.None : key.Owner is { } owner ? holders.Of(owner).Unit : UnitName.None;
+        key.Cgroup is { } id ? cgroups.Find(id)?.Unit ?? holders.UnitOfCgroup(id) ?? UnitName.None : key.Owner is { } owner ? holders.Of(owner).Unit : UnitName.None;
 
     private string UnitOf(Listener listener) =>
         CgroupTree.Tells(listener.Cgroup) ? NameOf(UnitKey.OfCgroup(listener.Cgroup)) : holders.Find(listener.Inode)?.Unit ?? UnitName.None;
