@@ -62,6 +62,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
     public static partial long LSeek(int descriptor, long offset, int whence);
 
+    [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
+    public static partial nint ReadLinkAt(int directory, byte* path, byte* buffer, nint size);
+
     [LibraryImport("libc", EntryPoint = "fstatfs64", SetLastError = true)]
     public static partial int FStatFs(int descriptor, out StatFsBuffer buffer);
 
@@ -114,6 +117,8 @@ internal static unsafe partial class LibC
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct StatxBuffer
     {
+        [FieldOffset(20)]
+        public uint User;
         [FieldOffset(32)]
         public ulong Inode;
         [FieldOffset(40)]

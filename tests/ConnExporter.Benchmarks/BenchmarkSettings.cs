@@ -16,6 +16,10 @@ internal sealed record BenchmarkSettings
 
     public int TimeWait { get; init; } = 30_000;
 
+    public int MemorySockets { get; init; } = 1_000_000;
+
+    public int MemoryPeers { get; init; } = 200_000;
+
     public int Processes { get; init; } = 1000;
 
     public int Each { get; init; } = 300;
@@ -49,6 +53,8 @@ internal sealed record BenchmarkSettings
                 "--sockets" => settings with { Sockets = Number(argument, value) },
                 "--peers" => settings with { Peers = Number(argument, value) },
                 "--time-wait" => settings with { TimeWait = Number(argument, value) },
+                "--memory-sockets" => settings with { MemorySockets = Number(argument, value) },
+                "--memory-peers" => settings with { MemoryPeers = Number(argument, value) },
                 "--processes" => settings with { Processes = Number(argument, value) },
                 "--each" => settings with { Each = Number(argument, value) },
                 "--rounds" => settings with { Rounds = Number(argument, value) },

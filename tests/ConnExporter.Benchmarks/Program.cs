@@ -3,7 +3,7 @@ using ConnExporter.Benchmarks;
 const string Usage = """
     Measures the published daemon against its peers on the same sockets in the same run, in a network namespace of its own. Takes root.
 
-    benchmarks [states] [census] [memory] [descriptors] [--sockets N] [--peers N] [--time-wait N] [--processes N] [--each N] [--rounds N] [--write FILE]
+    benchmarks [states] [census] [memory] [descriptors] [--sockets N] [--peers N] [--time-wait N] [--memory-sockets N] [--memory-peers N] [--processes N] [--each N] [--rounds N] [--write FILE]
 
       states        CPU of a state sample against a scrape of node_exporter's tcpstat and against 'ss -tan'
       census        CPU of a census against the same two

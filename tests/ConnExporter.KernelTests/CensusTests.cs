@@ -110,23 +110,27 @@ public class CensusTests
     [KernelTheory("dotnet")]
     [InlineData(100)]
     [InlineData(10_000)]
+    [InlineData(500_000)]
     public void Rows_and_the_row_other_sum_to_what_was_seen(int peers)
     {
         using var network = new NetworkNamespace();
-        using var sockets = new Lab(network, "repair", "--count", $"{2 * peers}", "--peers", $"{peers}");
+        using var sockets = new Lab(network, "repair", "--count", $"{peers}", "--peers", $"{peers}");
         using var mix = new Lab(network, "mix", "--established", "300", "--close-wait", "40", "--time-wait", "200", "--syn-sent", "20", "--syn-recv", "10");
 
         MetricsText page = network.Page();
         double outbound = page.Value("conn_census_sockets", Self, "direction=\"outbound\"");
         double inbound = page.Value("conn_census_sockets", Self, "direction=\"inbound\"");
         double listen = page.Value("conn_census_sockets", Self, "direction=\"listen\"");
-        outbound.ShouldBeGreaterThan(2 * peers);
+        outbound.ShouldBeGreaterThan(peers);
         page.Sum("conn_remote_sockets", Self, "direction=\"outbound\"").ShouldBe(outbound);
         page.Sum("conn_remote_sockets", Self, "direction=\"inbound\"").ShouldBe(inbound);
         page.Sum("conn_remote_port_sockets", Self).ShouldBe(outbound);
         page.Sum("conn_unit_sockets", Self).ShouldBe(outbound + inbound + listen);
         page.Sum("conn_tcp_sockets", Self).ShouldBe(outbound + inbound + listen, "the cheap count agrees with the walk");
-        page.Value("conn_census_count_error", Self, "family=\"conn_remote_sockets\"").ShouldBe(0);
+
+        // Counted exactly up to 65,536 keys; beyond it each peer here has one socket, and no row can lack more than that.
+        page.Value("conn_census_count_error", Self, "family=\"conn_remote_sockets\"").ShouldBeLessThanOrEqualTo(peers > 65_536 ? peers / 65_536 : 0);
+        page.Series.ShouldBeLessThan(2000);
     }
 
     [KernelFact("dotnet")]

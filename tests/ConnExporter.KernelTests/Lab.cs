@@ -17,6 +17,12 @@ internal sealed class Lab : IDisposable
     {
     }
 
+    /// <summary>Starts it in a cgroup.</summary>
+    public Lab(NetworkNamespace network, TestCgroup cgroup, params IEnumerable<string> arguments)
+        : this(cgroup.Start(network, "dotnet", [Places.Lab, .. arguments]))
+    {
+    }
+
     /// <summary>A lab that was started otherwise.</summary>
     public Lab(Process process)
     {
@@ -26,8 +32,8 @@ internal sealed class Lab : IDisposable
         ready = Stopwatch.GetTimestamp();
     }
 
-    /// <summary>The process, where whatever started it has become the lab.</summary>
-    public int ProcessId => process.Id;
+    /// <summary>Its process id.</summary>
+    public int Pid => process.Id;
 
     /// <summary>What it said when all was in place.</summary>
     public string Json { get; }

@@ -27,6 +27,9 @@ internal sealed class MetricsText
 
     public string Text { get; }
 
+    /// <summary>How many series the page has.</summary>
+    public int Series => rows.Count;
+
     /// <summary>The value of the one row with that name and those labels (each as <c>name="value"</c>), or null.</summary>
     public double? Find(string name, params string[] labels)
     {

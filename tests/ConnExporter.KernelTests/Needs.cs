@@ -13,10 +13,19 @@ public sealed class KernelFactAttribute : FactAttribute
 }
 
 /// <summary>The same for a test with cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
 public sealed class KernelTheoryAttribute : TheoryAttribute
 {
-    /// <summary>Needs the capabilities to make a network namespace, and <c>ip</c> besides the given tools.</summary>
+    /// <summary>Needs what <see cref="KernelFactAttribute"/> needs.</summary>
     public KernelTheoryAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]);
+}
+
+/// <summary>A test that makes a cgroup (version 2) besides.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class CgroupFactAttribute : FactAttribute
+{
+    /// <summary>Needs what <see cref="KernelFactAttribute"/> needs, and a place for a cgroup.</summary>
+    public CgroupFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]) ?? TestCgroup.Missing();
 }
 
 /// <summary>What this machine must have.</summary>

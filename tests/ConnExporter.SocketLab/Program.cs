@@ -8,6 +8,7 @@ const string Usage = """
     socket-lab repair --count N [--peers D] [--peer-base 127.2.0.1] [--peer-port 443] [--program /bin/cat]
     socket-lab backlog --limit B --clients C [--reuseport] [--address 127.0.0.1] [--port P]     stdin: close MEMBER | knock CLIENTS | quiet | accept
     socket-lab descriptors --processes P --each F [--nofile LIMIT] [--program /bin/cat]
+    socket-lab churn --rate N [--milliseconds 1]     stdin: count
     Prints "ready {...}" when all is in place, in the network namespace it was started in, and holds it until stdin closes or SIGTERM.
     """;
 
@@ -28,8 +29,11 @@ try
         case "descriptors":
             RunDescriptors(arguments);
             return 0;
+        case "churn":
+            RunChurn(arguments);
+            return 0;
         default:
-            throw new UsageException("mix, repair, backlog or descriptors?");
+            throw new UsageException("mix, repair, backlog, descriptors or churn?");
     }
 }
 catch (UsageException e)
@@ -111,4 +115,13 @@ static void RunDescriptors(Arguments arguments)
     using var holders = new DescriptorHolders(program);
     holders.Start(processes, each, limit);
     Hold.UntilEnd($$"""{"processes":{{holders.Processes.Count}},"descriptors":{{holders.Processes.Count * each}},"first":{{(holders.Processes.Count > 0 ? holders.Processes[0] : 0)}}}""");
+}
+
+static void RunChurn(Arguments arguments)
+{
+    int rate = Math.Max(1, arguments.Number("rate", 300));
+    int life = arguments.Number("milliseconds", 1);
+    arguments.RejectOthers();
+    using var churn = new Churn(rate, TimeSpan.FromMilliseconds(life));
+    Hold.UntilEnd(churn.ToJson(), churn.Command);
 }

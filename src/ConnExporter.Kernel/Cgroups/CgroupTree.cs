@@ -3,114 +3,240 @@ using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Kernel.Cgroups;
 
-/// <summary>
-/// The cgroups (version 2) of the host by id, which is the inode number of a cgroup's directory and what sock_diag tells of a socket. Read by a
-/// walk over the directories when an id turns up that is not known, and not more often than asked.
-/// </summary>
-public sealed unsafe class CgroupTree
-{
-    private const uint StatxInode = 0x100;
+/// <summary>A cgroup of version 2.</summary>
+/// <param name="Id">The inode number of its directory, which is what <c>INET_DIAG_CGROUP_ID</c> gives of a socket.</param>
+/// <param name="Path">The path below the mount point, such as <c>/system.slice/nginx.service</c>.</param>
+/// <param name="Unit">Its unit or container, see <see cref="UnitName.FromPath"/>.</param>
+public sealed record Cgroup(ulong Id, string Path, string Unit);
 
-    /// <summary>What <c>INET_DIAG_CGROUP_ID</c> says of every socket where version 2 is mounted but not in use: the root.</summary>
-    private const ulong Root = 1;
+/// <summary>
+/// The cgroups (version 2) of this host by the id that sockets carry. The directories are walked when an id turns up that is not known, at
+/// most once a round; what was found stays known after its directory is gone, as its sockets still have the id. For one thread at a time.
+/// </summary>
+/// <remarks>
+/// An id is given once and never again (kernel/cgroup/cgroup.c, kernfs generation numbers), so an id that a walk did not find is not looked
+/// for a second time: its directory was removed before. Sockets keep the cgroup they were made in (kernel-facts §6).
+/// </remarks>
+public sealed unsafe class CgroupTree : IDisposable
+{
+    /// <summary>The id of the root: what every socket has where version 2 is mounted but not in use.</summary>
+    public const ulong RootId = 1;
+
+    private const int Bound = 65_536;
+    private const int ListBuffer = 32 * 1024;
+    private const byte TypeUnknown = 0;
+    private const byte TypeDirectory = 4;
+    private const uint StatxInode = 0x100;
+    private const string ProcessesFile = "/cgroup.procs";
 
     private readonly ProcFile mountInfo;
-    private readonly Dictionary<ulong, string> units = [];
+    private readonly string sysRoot;
+    private readonly Dictionary<ulong, Cgroup?> byId = [];
+    private readonly Stack<Cgroup> pending = new();
+    private readonly DirectoryEntries entries = new(ListBuffer);
+    private readonly byte[] pathBytes = new byte[8192];
+    private readonly byte[] content = GC.AllocateUninitializedArray<byte>(ListBuffer, pinned: true);
     private bool walked;
 
-    /// <summary>The cgroups as seen by this process; nothing is read yet.</summary>
-    /// <param name="proc">The proc file system, whose <c>self/mountinfo</c> tells where version 2 is mounted.</param>
-    public CgroupTree(ProcFs proc)
+    /// <summary>A tree that is not read yet.</summary>
+    /// <param name="proc">The proc file system; its <c>self/mountinfo</c> says where the tree is.</param>
+    /// <param name="sysRoot">Where sysfs is mounted: a mount below it goes before others.</param>
+    public CgroupTree(ProcFs proc, string sysRoot = "/sys")
     {
         ArgumentNullException.ThrowIfNull(proc);
+        this.sysRoot = sysRoot;
         mountInfo = proc.File("self/mountinfo");
     }
 
-    /// <summary>Allows one more walk for ids that are not known.</summary>
+    /// <summary>Where version 2 is mounted (<c>/sys/fs/cgroup</c>, or <c>unified</c> below it); null where it is not, and before the first walk.</summary>
+    public string? MountPoint { get; private set; }
+
+    /// <summary>Directory walks so far.</summary>
+    public int Walks { get; private set; }
+
+    /// <summary>Whether an id tells sockets apart. It does not on a host that uses version 1 only: there all ids are 1, or there are none.</summary>
+    /// <param name="id">The id of a socket; 0 where it has none.</param>
+    public static bool Tells(ulong id) => id > RootId;
+
+    /// <summary>Allows one more walk. To be called after the dump that the ids to be found are from: then an id that a walk does not find is gone.</summary>
     public void BeginRound() => walked = false;
 
-    /// <summary>The unit or container of a cgroup.</summary>
-    /// <param name="id">Its id.</param>
-    /// <returns><see cref="UnitName.None"/> for the root, for a cgroup that is gone, and where version 2 is not mounted.</returns>
-    public string UnitOf(ulong id)
+    /// <summary>Finds a cgroup by id; walks the tree if that is due.</summary>
+    /// <param name="id">The id of a socket.</param>
+    /// <returns>The cgroup; null where it is gone, or where version 2 is not mounted.</returns>
+    public Cgroup? Find(ulong id)
     {
-        if (id <= Root)
+        if (id == 0)
         {
-            return UnitName.None;
+            return null;
         }
 
-        if (!units.TryGetValue(id, out string? unit) && !walked)
+        if (byId.TryGetValue(id, out Cgroup? cgroup))
+        {
+            return cgroup;
+        }
+
+        if (!walked)
         {
             walked = true;
             Walk();
-            units.TryGetValue(id, out unit);
         }
 
-        return unit ?? UnitName.None;
+        if (!byId.TryGetValue(id, out cgroup) && MountPoint is not null && byId.Count < Bound)
+        {
+            byId.Add(id, null);
+        }
+
+        return cgroup;
     }
 
-    /// <summary>Finds the mount point of version 2. With version 1 beside it that is not where it usually is.</summary>
-    /// <param name="mounts">The content of <c>self/mountinfo</c> (proc_pid_mountinfo(5)).</param>
-    /// <returns>The path; null where it is not mounted.</returns>
-    public static string? FindMount(ReadOnlySpan<byte> mounts)
+    /// <summary>Reads the processes of a cgroup, without those of the cgroups below it.</summary>
+    /// <param name="cgroup">The cgroup.</param>
+    /// <param name="pids">Takes the process ids.</param>
+    /// <returns>How many there are in <paramref name="pids"/>; 0 where it is gone or cannot be read (a threaded cgroup).</returns>
+    public int ReadProcesses(Cgroup cgroup, Span<int> pids)
     {
-        var lines = new Lines(mounts);
-        while (lines.TryNext(out ReadOnlySpan<byte> line))
+        ArgumentNullException.ThrowIfNull(cgroup);
+        if (MountPoint is null)
         {
-            // "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw": fields, optional fields, a dash, the type.
-            int dash = line.IndexOf(" - cgroup2 "u8);
-            var fields = new Fields(dash < 0 ? default : line[..dash]);
-            if (fields.TryNext(out _) && fields.TryNext(out _) && fields.TryNext(out _) && fields.TryNext(out _) && fields.TryNext(out ReadOnlySpan<byte> path))
+            return 0;
+        }
+
+        using DescriptorHandle? file = Open(cgroup.Path == "/" ? ProcessesFile : cgroup.Path + ProcessesFile, 0);
+        if (file is null)
+        {
+            return 0;
+        }
+
+        int length = 0;
+        int got;
+        fixed (byte* bytes = content)
+        {
+            while (length < content.Length && (got = (int)LibC.Read(file.Value, bytes + length, content.Length - length)) > 0)
             {
-                return Encoding.UTF8.GetString(path).Replace("\\040", " ", StringComparison.Ordinal);
+                length += got;
             }
         }
 
-        return null;
+        int count = 0;
+        var lines = new Lines(content.AsSpan(0, content.AsSpan(0, length).LastIndexOf((byte)'\n') + 1));
+        while (count < pids.Length && lines.TryNext(out ReadOnlySpan<byte> line))
+        {
+            // 0 stands for a process of an outer pid namespace.
+            if (Fields.TryNumber(line, out ulong pid) && pid is > 0 and <= int.MaxValue)
+            {
+                pids[count++] = (int)pid;
+            }
+        }
+
+        return count;
     }
+
+    /// <summary>Closes what is open.</summary>
+    public void Dispose() => mountInfo.Dispose();
 
     private void Walk()
     {
-        units.Clear();
-        if (ReadMount() is not { } root || !Directory.Exists(root))
+        Walks++;
+        MountPoint = FindMountPoint();
+        if (MountPoint is null)
         {
             return;
         }
 
-        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
-        foreach (string path in Directory.EnumerateDirectories(root, "*", options))
+        if (byId.Count >= Bound)
         {
-            if (TryGetInode(path, out ulong id))
+            // Mostly cgroups that are gone.
+            byId.Clear();
+        }
+
+        using (DescriptorHandle? root = Open("/", LibC.DirectoryFlag))
+        {
+            LibC.StatxBuffer status;
+            byte empty = 0;
+            if (root is null || LibC.Statx(root.Value, &empty, LibC.AtEmptyPath, StatxInode, &status) != 0)
             {
-                units[id] = UnitName.FromPath(Encoding.UTF8.GetBytes(path[root.Length..]));
+                return;
+            }
+
+            if (!byId.TryGetValue(status.Inode, out Cgroup? known) || known is null)
+            {
+                known = new Cgroup(status.Inode, "/", UnitName.None);
+                byId[status.Inode] = known;
+            }
+
+            pending.Push(known);
+        }
+
+        while (pending.TryPop(out Cgroup? parent))
+        {
+            using DescriptorHandle? directory = Open(parent.Path, LibC.DirectoryFlag);
+            if (directory is not null)
+            {
+                List(parent, directory);
             }
         }
     }
 
-    private string? ReadMount()
+    private void List(Cgroup parent, DescriptorHandle directory)
+    {
+        entries.Clear();
+        try
+        {
+            while (entries.TryNext(directory.Value, out DirectoryEntry entry))
+            {
+                if (entry.Type is not (TypeDirectory or TypeUnknown))
+                {
+                    continue;
+                }
+
+                if (!byId.TryGetValue(entry.Inode, out Cgroup? cgroup) || cgroup is null)
+                {
+                    if (byId.Count >= Bound)
+                    {
+                        return;
+                    }
+
+                    string name = Encoding.UTF8.GetString(entry.Name);
+                    string path = parent.Path == "/" ? "/" + name : $"{parent.Path}/{name}";
+                    cgroup = new Cgroup(entry.Inode, path, UnitName.FromPath(Encoding.UTF8.GetBytes(path)));
+                    byId[entry.Inode] = cgroup;
+                }
+
+                pending.Push(cgroup);
+            }
+        }
+        catch (KernelReadException)
+        {
+            // Removed meanwhile.
+        }
+    }
+
+    private string? FindMountPoint()
     {
         try
         {
-            using (mountInfo)
-            {
-                return FindMount(mountInfo.Read());
-            }
+            string? found = MountInfo.FindMount(mountInfo.Path, mountInfo.Read(), "cgroup2"u8, sysRoot);
+            return found == "/" ? string.Empty : found;
         }
-        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        catch (KernelReadException)
         {
             return null;
         }
     }
 
-    // A cgroup can be gone by now.
-    private static bool TryGetInode(string path, out ulong inode)
+    private DescriptorHandle? Open(string path, int flags)
     {
-        fixed (byte* bytes = Encoding.UTF8.GetBytes(path + '\0'))
+        if (!Encoding.UTF8.TryGetBytes(MountPoint + path, pathBytes.AsSpan(..^1), out int length))
         {
-            LibC.StatxBuffer status;
-            bool found = LibC.Statx(LibC.AtFdCwd, bytes, 0, StatxInode, &status) == 0;
-            inode = found ? status.Inode : 0;
-            return found;
+            return null;
+        }
+
+        pathBytes[length] = 0;
+        fixed (byte* bytes = pathBytes)
+        {
+            int descriptor = LibC.OpenAt(LibC.AtFdCwd, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec | flags);
+            return descriptor >= 0 ? new DescriptorHandle(descriptor) : null;
         }
     }
 }

@@ -18,14 +18,13 @@ public ref struct SockDiagDump
     /// <param name="socket">A sock_diag socket with no dump in progress.</param>
     /// <param name="request">What to dump.</param>
     /// <exception cref="KernelReadException">The kernel did not take the request.</exception>
-    public SockDiagDump(NetlinkSocket socket, in SockDiagRequest request)
+    public SockDiagDump(NetlinkSocket socket, scoped in SockDiagRequest request)
     {
         ArgumentNullException.ThrowIfNull(socket);
         this.socket = socket;
         sequence = socket.NextSequence();
-        Span<byte> bytes = stackalloc byte[SockDiagRequest.Size];
-        request.Write(bytes, sequence);
-        socket.Send(bytes);
+        Span<byte> bytes = stackalloc byte[SockDiagRequest.MaxSize];
+        socket.Send(bytes[..request.Write(bytes, sequence)]);
     }
 
     /// <summary>Reads the next socket.</summary>

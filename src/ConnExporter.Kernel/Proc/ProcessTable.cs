@@ -21,17 +21,15 @@ public enum ProcessAccess
 public sealed unsafe class ProcessTable : IDisposable
 {
     private const int BufferSize = 32 * 1024;
-    private const int RecordHeader = 19;
-    private const uint StatxInodeAndSize = 0x100 | 0x200;
+    private const uint StatxUserInodeAndSize = 0x008 | 0x100 | 0x200;
 
     private readonly string root;
     private readonly byte[] rootBytes;
-    private readonly byte[] entries = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
+    private readonly DirectoryEntries entries = new(BufferSize);
+    private readonly DirectoryEntries descriptors = new(BufferSize);
     private readonly byte[] nested = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
     private DescriptorHandle? directory;
     private bool? sizeIsCount;
-    private int position;
-    private int filled;
 
     /// <summary>The processes below a root; nothing is opened yet.</summary>
     /// <param name="proc">The proc file system.</param>
@@ -52,7 +50,7 @@ public sealed unsafe class ProcessTable : IDisposable
     /// <exception cref="KernelReadException">The directory cannot be opened or read.</exception>
     public void Rewind()
     {
-        position = filled = 0;
+        entries.Clear();
         if (directory is null)
         {
             fixed (byte* path = rootBytes)
@@ -80,8 +78,9 @@ public sealed unsafe class ProcessTable : IDisposable
     /// <exception cref="KernelReadException">The directory cannot be read.</exception>
     public bool TryNext(out int pid)
     {
-        while (TryNextName(directory!, entries, ref position, ref filled, out ReadOnlySpan<byte> name))
+        while (entries.TryNext(directory!.Value, out DirectoryEntry entry))
         {
+            ReadOnlySpan<byte> name = entry.Name;
             if (name[0] is >= (byte)'1' and <= (byte)'9' && Utf8Parser.TryParse(name, out pid, out int used) && used == name.Length)
             {
                 return true;
@@ -90,6 +89,23 @@ public sealed unsafe class ProcessTable : IDisposable
 
         pid = 0;
         return false;
+    }
+
+    /// <summary>Looks at a process without listing anything: one system call on every kernel.</summary>
+    /// <param name="pid">The process.</param>
+    /// <param name="identity">As in <see cref="CountDescriptors"/>.</param>
+    /// <param name="user">The user it runs as; 0 also for a process that may not be dumped (proc(5)).</param>
+    /// <param name="count">Its descriptors where <see cref="SizeIsDescriptorCount"/> holds, else null.</param>
+    /// <exception cref="KernelReadException">Broken for an errno that does not mean gone or denied.</exception>
+    public ProcessAccess Identify(int pid, out ulong identity, out uint user, out ulong? count)
+    {
+        Span<byte> path = stackalloc byte[32];
+        PathOf(pid, "fd"u8, path);
+        ProcessAccess access = Stat(path, out LibC.StatxBuffer status);
+        identity = status.Inode;
+        user = status.User;
+        count = sizeIsCount == true ? status.Size : null;
+        return access;
     }
 
     /// <summary>Counts the descriptors a process has open.</summary>
@@ -184,43 +200,6 @@ public sealed unsafe class ProcessTable : IDisposable
         directory = null;
     }
 
-    private static bool TryNextName(DescriptorHandle directory, byte[] buffer, ref int position, ref int filled, out ReadOnlySpan<byte> name)
-    {
-        while (true)
-        {
-            if (position >= filled)
-            {
-                fixed (byte* bytes = buffer)
-                {
-                    nint got = LibC.GetDents64(directory.Value, bytes, buffer.Length);
-                    if (got < 0)
-                    {
-                        throw KernelReadException.FromErrno("getdents64", Marshal.GetLastPInvokeError());
-                    }
-
-                    filled = (int)got;
-                    position = 0;
-                }
-
-                if (filled == 0)
-                {
-                    name = default;
-                    return false;
-                }
-            }
-
-            // struct linux_dirent64: inode 0:8, offset 8:8, record length 16:2, type 18:1, name 19, ended by NUL.
-            ReadOnlySpan<byte> record = buffer.AsSpan(position, filled - position);
-            position += MemoryMarshal.Read<ushort>(record[16..]);
-            name = record[RecordHeader..];
-            name = name[..name.IndexOf((byte)0)];
-            if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
-            {
-                return true;
-            }
-        }
-    }
-
     private static void PathOf(int pid, ReadOnlySpan<byte> name, Span<byte> path)
     {
         Utf8Formatter.TryFormat(pid, path, out int written);
@@ -232,19 +211,18 @@ public sealed unsafe class ProcessTable : IDisposable
     private ProcessAccess List(ReadOnlySpan<byte> path, out ulong count)
     {
         count = 0;
-        using DescriptorHandle? descriptors = Open(path, LibC.DirectoryFlag, out ProcessAccess access);
-        if (descriptors is null)
+        using DescriptorHandle? list = Open(path, LibC.DirectoryFlag, out ProcessAccess access);
+        if (list is null)
         {
             return access;
         }
 
         try
         {
-            int at = 0;
-            int end = 0;
-            while (TryNextName(descriptors, nested, ref at, ref end, out ReadOnlySpan<byte> name))
+            descriptors.Clear();
+            while (descriptors.TryNext(list.Value, out DirectoryEntry entry))
             {
-                count += name[0] is >= (byte)'0' and <= (byte)'9' ? 1u : 0u;
+                count += entry.Name[0] is >= (byte)'0' and <= (byte)'9' ? 1u : 0u;
             }
         }
         catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
@@ -265,7 +243,7 @@ public sealed unsafe class ProcessTable : IDisposable
         fixed (byte* bytes = path)
         fixed (LibC.StatxBuffer* buffer = &status)
         {
-            return LibC.Statx(directory!.Value, bytes, 0, StatxInodeAndSize, buffer) == 0 ? ProcessAccess.Ok : Failed(path);
+            return LibC.Statx(directory!.Value, bytes, 0, StatxUserInodeAndSize, buffer) == 0 ? ProcessAccess.Ok : Failed(path);
         }
     }
 

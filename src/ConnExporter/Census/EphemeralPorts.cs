@@ -13,6 +13,9 @@ internal sealed class EphemeralPorts
 {
     private readonly BitArray inUse = new(ushort.MaxValue + 1);
     private readonly BitArray blocked = new(ushort.MaxValue + 1);
+
+    // From the last walk that asked for them.
+    private readonly BitArray bound = new(ushort.MaxValue + 1);
     private PortRange range;
     private TimeWaitReuse reuse;
 
@@ -32,23 +35,29 @@ internal sealed class EphemeralPorts
     /// <summary>Distinct ports of the range that no connect() gets: listeners, and sockets bound without a connection.</summary>
     public int Blocked { get; private set; }
 
-    /// <summary>Ports that the worst destination holds for good: its sockets without those that connect() may take over.</summary>
-    public ulong WorstDestination
+    /// <summary>The destination that holds the most ports for good, which is without those that connect() may take over.</summary>
+    /// <returns>The ports, and whose they are; none without outbound connections.</returns>
+    public (ulong Ports, Destination? Destination) Worst()
     {
-        get
+        long most = 0;
+        Destination? worst = null;
+        foreach (BoundedCounts<Destination>.Row row in Destinations)
         {
-            long worst = 0;
-            foreach (BoundedCounts<Destination>.Row row in Destinations)
+            long held = row.Counts[Live] + row.Counts[TimeWait];
+            if (held > most)
             {
-                worst = Math.Max(worst, row.Counts[Live] + row.Counts[TimeWait]);
+                (most, worst) = (held, row.Key);
             }
-
-            return (ulong)worst;
         }
+
+        return ((ulong)most, worst);
     }
 
-    /// <summary>Starts a walk under the settings in force.</summary>
-    public void Begin(PortRange settings, TimeWaitReuse timeWaitReuse)
+    /// <summary>Starts a walk.</summary>
+    /// <param name="settings">The range in force.</param>
+    /// <param name="timeWaitReuse">When connect() may take over a TIME_WAIT socket.</param>
+    /// <param name="withBound">Whether the walk shows sockets that are bound and not connected; otherwise those of an earlier walk hold.</param>
+    public void Begin(PortRange settings, TimeWaitReuse timeWaitReuse, bool withBound)
     {
         range = settings;
         reuse = timeWaitReuse;
@@ -56,9 +65,29 @@ internal sealed class EphemeralPorts
         blocked.SetAll(false);
         InUse = Blocked = 0;
         Destinations.Clear();
+        if (withBound)
+        {
+            bound.SetAll(false);
+            return;
+        }
+
+        for (int port = range.First; port <= range.Last; port++)
+        {
+            if (bound[port])
+            {
+                AddBlocked((ushort)port);
+            }
+        }
     }
 
-    /// <summary>A listener, or a socket that is bound and not connected.</summary>
+    /// <summary>A socket that is bound and not connected.</summary>
+    public void AddBound(ushort port)
+    {
+        bound[port] = true;
+        AddBlocked(port);
+    }
+
+    /// <summary>A port that no connect() gets, such as a listener's.</summary>
     public void AddBlocked(ushort port)
     {
         if (Contains(port) && !blocked[port])

@@ -21,8 +21,29 @@ internal readonly record struct RemotePort(ushort Number) : ICountKey<RemotePort
     public ulong Hash(in HashSeed seed) => seed.Of(Number);
 }
 
-/// <summary>A cgroup by its id; 0 for sockets that have none: TIME_WAIT and request sockets, kernels before 5.8.</summary>
-internal readonly record struct Cgroup(ulong Id) : ICountKey<Cgroup>
+/// <summary>
+/// What the unit of a socket is found by: the id of its cgroup, or, where cgroups do not tell (version 1), the process that holds it. TIME_WAIT
+/// and request sockets have neither.
+/// </summary>
+internal readonly record struct UnitKey : ICountKey<UnitKey>
 {
-    public ulong Hash(in HashSeed seed) => seed.Of(Id);
+    private const ulong OwnerBit = 1ul << 63;
+    private readonly ulong value;
+
+    private UnitKey(ulong value) => this.value = value;
+
+    /// <summary>A socket without an owner that could be found.</summary>
+    public static UnitKey None => default;
+
+    /// <summary>The cgroup, or null.</summary>
+    public ulong? Cgroup => value != 0 && (value & OwnerBit) == 0 ? value : null;
+
+    /// <summary>The index of the process, or null.</summary>
+    public int? Owner => (value & OwnerBit) != 0 ? (int)(value & ~OwnerBit) : null;
+
+    public static UnitKey OfCgroup(ulong id) => new(id & ~OwnerBit);
+
+    public static UnitKey OfOwner(int owner) => new((uint)owner | OwnerBit);
+
+    public ulong Hash(in HashSeed seed) => seed.Of(value);
 }

@@ -19,7 +19,7 @@ internal sealed class SocketCensus
         Ports = new EphemeralPorts(options.Keys);
         Remotes = new BoundedCounts<Remote>(options.Keys, Directions);
         RemotePorts = new BoundedCounts<RemotePort>(options.Keys, TcpTable.StateCount);
-        Cgroups = new BoundedCounts<Cgroup>(options.Keys, TcpTable.StateCount);
+        Units = new BoundedCounts<UnitKey>(options.Keys, TcpTable.StateCount);
     }
 
     public const int Inbound = 0;
@@ -40,33 +40,36 @@ internal sealed class SocketCensus
     /// <summary>Outbound sockets by destination port and state.</summary>
     public BoundedCounts<RemotePort> RemotePorts { get; }
 
-    /// <summary>Sockets by cgroup id and state.</summary>
-    public BoundedCounts<Cgroup> Cgroups { get; }
+    /// <summary>Sockets by what their unit is found by, and state.</summary>
+    public BoundedCounts<UnitKey> Units { get; }
 
-    /// <summary>Starts a walk.</summary>
-    public void Begin(PortRange range, TimeWaitReuse reuse)
+    /// <summary>Starts a walk, see <see cref="EphemeralPorts.Begin"/>.</summary>
+    public void Begin(PortRange range, TimeWaitReuse reuse, bool withBound)
     {
         Totals.Clear();
         Listeners.Clear();
         Stalled.Begin();
-        Ports.Begin(range, reuse);
+        Ports.Begin(range, reuse, withBound);
         Remotes.Clear();
         RemotePorts.Clear();
-        Cgroups.Clear();
+        Units.Clear();
     }
 
+    /// <summary>Whether a socket is no connection but only holds a port; those come before all others but listeners.</summary>
+    public static bool IsBoundOnly(in SocketRecord socket) => socket.State == TcpState.Close && socket.RemotePort == 0;
+
     /// <summary>Takes one socket. Listeners and bound sockets come before all others (net/ipv4/inet_diag.c:inet_diag_dump_icsk).</summary>
-    public void Add(in SocketRecord socket)
+    /// <param name="socket">The socket.</param>
+    /// <param name="unit">What its unit is found by.</param>
+    public void Add(in SocketRecord socket, UnitKey unit)
     {
-        if (socket.State == TcpState.Close && socket.RemotePort == 0)
+        if (IsBoundOnly(socket))
         {
-            // Bound and not connected: no connection, but its port is taken.
-            Ports.AddBlocked(socket.LocalPort);
+            Ports.AddBound(socket.LocalPort);
             return;
         }
 
-        _ = socket.TryGetCgroup(out ulong cgroup);
-        Cgroups.Add(new Cgroup(cgroup), (int)socket.State);
+        Units.Add(unit, (int)socket.State);
         if (socket.State == TcpState.Listen)
         {
             Totals.AddListener();

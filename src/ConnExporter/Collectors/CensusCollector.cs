@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ConnExporter.Census;
 using ConnExporter.Configuration;
 using ConnExporter.Counting;
+using ConnExporter.Holders;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
@@ -13,16 +14,26 @@ namespace ConnExporter.Collectors;
 /// <summary>One full walk over the sockets: ephemeral ports by destination, sockets by listener, unit, peer and port, queues and stalls.</summary>
 internal sealed class CensusCollector : Collector
 {
-    // Bound and not connected sockets have a bit of their own since Linux 6.8; older kernels pass over it.
-    private static readonly SockDiagRequest Everything = new(SockDiagRequest.AllStates | SockDiagRequest.BoundInactive);
+    // Sockets that are bound and not connected stay for long, and to be shown them the kernel walks another table: an eighth of the whole cost.
+    private const int WalksPerBound = 4;
+    private static readonly SockDiagRequest Everything = new(SockDiagRequest.AllStates);
+    private static readonly SockDiagRequest EverythingAndBound = new(SockDiagRequest.AllStates | SockDiagRequest.BoundInactive);
     private static readonly SockDiagRequest CloseWaitAges = new(SockDiagRequest.Bit(TcpState.CloseWait), SockDiagRequest.Info);
     private static readonly SockDiagRequest IdleAges = new(SockDiagRequest.Bit(TcpState.Established), SockDiagRequest.Info);
     private static readonly TimeSpan DefaultReuseDelay = TimeSpan.FromSeconds(1);
+
+    private const string Unknown = "unknown";
+
+    // A destination that holds this share of the usable ports passes its warning.
+    private const double ShortOfPorts = 0.8;
+    private static readonly TimeSpan WatchAgainAfter = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan WatchCost = TimeSpan.FromMilliseconds(100);
 
     private readonly KernelSource kernel;
     private readonly CensusOptions options;
     private readonly SocketCensus census;
     private readonly ProcFile range;
+    private readonly ProcFile reserved;
     private readonly ProcFile reuse;
     private readonly ProcFile reuseDelay;
     private readonly ProcFile timestamps;
@@ -30,8 +41,15 @@ internal sealed class CensusCollector : Collector
     private readonly TopRows<Destination> topDestinations;
     private readonly TopRows<Remote> topRemotes;
     private readonly TopRows<RemotePort> topRemotePorts;
-    private readonly UnitTable units;
+    private readonly SocketHolders holders;
+    private readonly TimeWaitOwners timeWaitOwners;
+    private readonly NamedStates<string> units;
+    private readonly NamedStates<ProcessName> processes;
     private NetlinkSocket? sockDiag;
+    private int walks;
+    private Destination? watched;
+    private long watchedAt;
+    private ImmutableArray<CensusReading.SightingRow> sightings = [];
 
     public CensusCollector(KernelSource kernel, CensusOptions options)
     {
@@ -42,23 +60,41 @@ internal sealed class CensusCollector : Collector
         reuse = kernel.Proc.File("sys/net/ipv4/tcp_tw_reuse");
         reuseDelay = kernel.Proc.File("sys/net/ipv4/tcp_tw_reuse_delay");
         timestamps = kernel.Proc.File("sys/net/ipv4/tcp_timestamps");
-        cgroups = new CgroupTree(kernel.Proc);
+        reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
+        cgroups = new CgroupTree(kernel.Proc, kernel.SysRoot);
+        holders = new SocketHolders(new SocketOwners(kernel, cgroups));
+        timeWaitOwners = new TimeWaitOwners(kernel, cgroups);
         topDestinations = new TopRows<Destination>(options.Destinations, EphemeralPorts.Kinds, ranked: EphemeralPorts.ReusableTimeWait);
         topRemotes = new TopRows<Remote>(options.Top, SocketCensus.Directions);
         topRemotePorts = new TopRows<RemotePort>(options.Top, TcpTable.StateCount);
-        units = new UnitTable(options.Top);
+        units = new NamedStates<string>(options.Top);
+        processes = new NamedStates<ProcessName>(options.Top);
     }
 
     public override Reading Collect(CollectContext context)
     {
-        census.Begin(PortRange.Parse(range.Path, range.Read()), ReadReuse());
-        (TimeSpan? oldest, (ulong, ulong, ulong)? idle) = Walk();
+        var ports = PortRange.Parse(range.Path, range.Read());
+        TimeWaitReuse timeWaitReuse = ReadReuse();
+        bool withBound = walks % WalksPerBound == 0;
+        Walk(ports, timeWaitReuse, withBound);
+
+        // The first walk knows no process yet: it only tells where to look.
+        if (walks++ == 0)
+        {
+            holders.Improve();
+            Walk(ports, timeWaitReuse, withBound);
+        }
+
+        TimeSpan? oldest = census.Totals.CloseWait > 0 ? Ask(OldestCloseWait) : null;
+        (ulong, ulong, ulong)? idle = options.IdleAges ? Ask(CountIdle) : null;
         if (census.Stalled.Overlooked > 0)
         {
             context.Note($"{census.Stalled.Overlooked} sockets with unread bytes were not followed: more than {StalledSockets.Bound} at once");
         }
 
-        return Read(context, oldest, idle);
+        CensusReading reading = Read(context, ports, oldest, idle);
+        holders.Improve();
+        return reading;
     }
 
     public override void Close()
@@ -69,20 +105,33 @@ internal sealed class CensusCollector : Collector
         reuse.Dispose();
         reuseDelay.Dispose();
         timestamps.Dispose();
+        reserved.Dispose();
+        holders.Dispose();
+        timeWaitOwners.Dispose();
+        cgroups.Dispose();
     }
 
-    private (TimeSpan? Oldest, (ulong, ulong, ulong)? Idle) Walk()
+    private void Walk(PortRange ports, TimeWaitReuse timeWaitReuse, bool withBound)
+    {
+        census.Begin(ports, timeWaitReuse, withBound);
+        holders.Begin();
+        Ask(socket =>
+        {
+            var dump = new SockDiagDump(socket, withBound ? EverythingAndBound : Everything);
+            while (dump.TryRead(out SocketRecord record))
+            {
+                census.Add(record, SocketCensus.IsBoundOnly(record) ? UnitKey.None : holders.Add(record));
+            }
+
+            return true;
+        });
+    }
+
+    private T Ask<T>(Func<NetlinkSocket, T> question)
     {
         try
         {
-            sockDiag ??= kernel.OpenSockDiag();
-            var dump = new SockDiagDump(sockDiag, Everything);
-            while (dump.TryRead(out SocketRecord socket))
-            {
-                census.Add(socket);
-            }
-
-            return (census.Totals.CloseWait > 0 ? OldestCloseWait(sockDiag) : null, options.IdleAges ? CountIdle(sockDiag) : null);
+            return question(sockDiag ??= kernel.OpenSockDiag());
         }
         catch (KernelReadException)
         {
@@ -128,17 +177,22 @@ internal sealed class CensusCollector : Collector
         return (minute, tenMinutes, hour);
     }
 
-    private CensusReading Read(CollectContext context, TimeSpan? oldest, (ulong, ulong, ulong)? idle)
+    private CensusReading Read(CollectContext context, PortRange ports, TimeSpan? oldest, (ulong, ulong, ulong)? idle)
     {
         topDestinations.Choose(census.Ports.Destinations);
         topRemotes.Choose(census.Remotes);
         topRemotePorts.Choose(census.RemotePorts);
         cgroups.BeginRound();
-        units.Choose(census.Cgroups, cgroups);
+        NameUnits();
+        processes.Clear();
+        holders.AddTo(processes);
+        processes.Choose();
+        (ulong worstPorts, Destination? worst) = census.Ports.Worst();
         context.Drop("conn_ephemeral_destination_ports", topDestinations.LeftOut);
         context.Drop("conn_remote_sockets", topRemotes.LeftOut);
         context.Drop("conn_remote_port_sockets", topRemotePorts.LeftOut);
         context.Drop("conn_unit_sockets", units.LeftOut);
+        context.Drop("conn_process_sockets", processes.LeftOut);
         context.Drop("conn_listener_sockets", Math.Max(0, census.Listeners.All.Count - ListenersCollector.Shown));
         return new CensusReading
         {
@@ -154,10 +208,13 @@ internal sealed class CensusCollector : Collector
             IdleSockets = idle,
             InUse = (ulong)census.Ports.InUse,
             Blocked = (ulong)census.Ports.Blocked,
-            Worst = census.Ports.WorstDestination + (ulong)census.Ports.Blocked,
+            Worst = worstPorts + (ulong)census.Ports.Blocked,
+            Sightings = worst is { } destination ? Watch(context, destination, worstPorts, ports) : [],
             Destinations = DestinationRows(),
             Listeners = ListenerRows(),
-            Units = units.Rows,
+            Units = StateRows(units.Rows.Select(row => (row.Name, row.States)), units.HasOther ? units.Other : null),
+            Processes = ProcessRows(),
+            Covered = holders.Held == 0 ? 1 : holders.Covered / (double)holders.Held,
             Remotes = RemoteRows(),
             RemotePorts = RemotePortRows(),
             Errors =
@@ -165,7 +222,7 @@ internal sealed class CensusCollector : Collector
                 ("conn_ephemeral_destination_ports", (ulong)census.Ports.Destinations.Error),
                 ("conn_remote_sockets", (ulong)census.Remotes.Error),
                 ("conn_remote_port_sockets", (ulong)census.RemotePorts.Error),
-                ("conn_unit_sockets", (ulong)census.Cgroups.Error),
+                ("conn_unit_sockets", (ulong)census.Units.Error),
             ],
         };
     }
@@ -206,7 +263,7 @@ internal sealed class CensusCollector : Collector
             .Take(ListenersCollector.Shown)
             .OrderBy(listener => listener.Port).ThenBy(listener => listener.Address.High).ThenBy(listener => listener.Address.Low)
             .Select(listener => new CensusReading.ListenerRow(
-                listener.Address.ToString(), listener.Port.ToString(), cgroups.UnitOf(listener.Cgroup), "", listener.SynQueue, listener.Established, listener.CloseWait, listener.Other)),
+                listener.Address.ToString(), listener.Port.ToString(), UnitOf(listener), holders.Find(listener.Inode)?.Name ?? Unknown, listener.SynQueue, listener.Established, listener.CloseWait, listener.Other)),
     ];
 
     private ImmutableArray<CensusReading.RemoteRow> RemoteRows()
@@ -247,6 +304,72 @@ internal sealed class CensusCollector : Collector
         }
 
         return rows.ToImmutable();
+    }
+
+    private void NameUnits()
+    {
+        units.Clear();
+        Span<long> unseen = stackalloc long[TcpTable.StateCount];
+        for (int state = 0; state < unseen.Length; state++)
+        {
+            unseen[state] = census.Units.TotalOf(state);
+        }
+
+        foreach (BoundedCounts<UnitKey>.Row row in census.Units)
+        {
+            units.Add(NameOf(row.Key), row.Counts);
+            for (int state = 0; state < unseen.Length; state++)
+            {
+                unseen[state] -= row.Counts[state];
+            }
+        }
+
+        // What the counts had no room for, so that the rows sum to what was seen.
+        units.AddOther(unseen);
+        units.Choose();
+    }
+
+    private string NameOf(UnitKey key) =>
+        key.Cgroup is { } id ? cgroups.Find(id)?.Unit ?? UnitName.None : key.Owner is { } owner ? holders.Of(owner).Unit : UnitName.None;
+
+    private string UnitOf(Listener listener) =>
+        CgroupTree.Tells(listener.Cgroup) ? NameOf(UnitKey.OfCgroup(listener.Cgroup)) : holders.Find(listener.Inode)?.Unit ?? UnitName.None;
+
+    private ImmutableArray<CensusReading.ProcessRow> ProcessRows()
+    {
+        ImmutableArray<CensusReading.ProcessRow> rows = [.. processes.Rows.Select(row => new CensusReading.ProcessRow(row.Name.Process, row.Name.Unit, row.States))];
+        return processes.HasOther ? rows.Add(new(Labels.Other, Labels.Other, processes.Other)) : rows;
+    }
+
+    private static ImmutableArray<CensusReading.StateRow> StateRows(IEnumerable<(string Name, ulong[] States)> rows, ulong[]? other)
+    {
+        ImmutableArray<CensusReading.StateRow> named = [.. rows.Select(row => new CensusReading.StateRow(row.Name, row.States))];
+        return other is null ? named : named.Add(new(Labels.Other, other));
+    }
+
+    // Sockets in TIME_WAIT do not tell who made them: the next ones are caught while they live. Costly, so only where ports run short.
+    private ImmutableArray<CensusReading.SightingRow> Watch(CollectContext context, Destination destination, ulong held, PortRange ports)
+    {
+        int usable = ports.Count - PortSet.Parse(reserved.Path, reserved.Read()).CountIn(ports.First, ports.Last);
+        if (held < ShortOfPorts * usable)
+        {
+            watched = null;
+            return sightings = [];
+        }
+
+        if (watched != destination || context.Time.GetElapsedTime(watchedAt) >= WatchAgainAfter)
+        {
+            watched = destination;
+            watchedAt = context.Time.GetTimestamp();
+            sightings =
+            [
+                .. timeWaitOwners.Watch(destination.Address, destination.Port, WatchCost)
+                    .GroupBy(sighting => (Unit: sighting.Unit ?? UnitName.None, Process: sighting.Owner?.Name ?? Unknown))
+                    .Select(group => new CensusReading.SightingRow(destination.Address.ToString(), destination.Port.ToString(), group.Key.Unit, group.Key.Process, (ulong)group.Count())),
+            ];
+        }
+
+        return sightings;
     }
 
     private static ulong[] ToStates(ReadOnlySpan<long> counts)

@@ -55,6 +55,15 @@ internal sealed class CensusReading : Reading
     private static readonly MetricFamily RemotePortSockets = MetricFamily.Gauge(
         "conn_remote_port_sockets", "Outbound sockets by destination port and state.", "netns", "port", "state");
 
+    private static readonly MetricFamily ProcessSockets = MetricFamily.Gauge(
+        "conn_process_sockets", "Sockets by the process that holds them, as far as the attribution covers them.", "process", "unit", "state");
+
+    private static readonly MetricFamily ProcessCovered = MetricFamily.Gauge(
+        "conn_process_sockets_covered_ratio", "Share of the sockets with an owner whose process is known.");
+
+    private static readonly MetricFamily DestinationSightings = MetricFamily.Gauge(
+        "conn_ephemeral_destination_sightings", "Connections to a destination short of ports that were caught while they lived, by who made them.", "netns", "destination", "port", "unit", "process");
+
     public required string Namespace { get; init; }
 
     public required ulong Inbound { get; init; }
@@ -88,6 +97,14 @@ internal sealed class CensusReading : Reading
     public required ImmutableArray<ListenerRow> Listeners { get; init; }
 
     public required ImmutableArray<StateRow> Units { get; init; }
+
+    public required ImmutableArray<ProcessRow> Processes { get; init; }
+
+    /// <summary>Share of the sockets with an owner whose process is known.</summary>
+    public required double Covered { get; init; }
+
+    /// <summary>Who was seen to connect to the destination that runs short of ports; empty while none does.</summary>
+    public required ImmutableArray<SightingRow> Sightings { get; init; }
 
     public required ImmutableArray<RemoteRow> Remotes { get; init; }
 
@@ -136,7 +153,21 @@ internal sealed class CensusReading : Reading
             page.Write(ListenerInfo, 1, Namespace, row.Address, row.Port, row.Unit, row.Process);
         }
 
+        foreach (SightingRow row in Sightings)
+        {
+            page.Write(DestinationSightings, row.Count, Namespace, row.Address, row.Port, row.Unit, row.Process);
+        }
+
         WriteStates(page, UnitSockets, Units);
+        foreach (ProcessRow row in Processes)
+        {
+            foreach ((Kernel.Netlink.TcpState state, string label) in Labels.States)
+            {
+                page.Write(ProcessSockets, row.States[(int)state], row.Process, row.Unit, label);
+            }
+        }
+
+        page.Write(ProcessCovered, Covered);
         foreach (RemoteRow row in Remotes)
         {
             page.Write(RemoteSockets, row.Inbound, Namespace, row.Remote, "inbound");
@@ -169,6 +200,12 @@ internal sealed class CensusReading : Reading
 
     /// <summary>Sockets of one key by state, in the kernel's numbers.</summary>
     internal sealed record StateRow(string Key, ulong[] States);
+
+    /// <summary>Sockets of one process name and unit by state.</summary>
+    internal sealed record ProcessRow(string Process, string Unit, ulong[] States);
+
+    /// <summary>Connections of one holder that were caught.</summary>
+    internal sealed record SightingRow(string Address, string Port, string Unit, string Process, ulong Count);
 
     /// <summary>Sockets of one peer.</summary>
     internal sealed record RemoteRow(string Remote, ulong Inbound, ulong Outbound);

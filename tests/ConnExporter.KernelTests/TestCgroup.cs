@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Globalization;
+using ConnExporter.Kernel.Proc;
+
+namespace ConnExporter.KernelTests;
+
+/// <summary>A cgroup (version 2) of a test's own, removed when its processes have ended.</summary>
+internal sealed class TestCgroup : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static int made;
+
+    public TestCgroup()
+    {
+        Name = string.Create(CultureInfo.InvariantCulture, $"conn-test-{Environment.ProcessId}-{Interlocked.Increment(ref made)}");
+        Path = System.IO.Path.Join(MountPoint() ?? throw new InvalidOperationException("cgroup2 is not mounted"), Name);
+        Directory.CreateDirectory(Path);
+    }
+
+    public string Name { get; }
+
+    public string Path { get; }
+
+    /// <summary>Why no cgroup can be made here, or null.</summary>
+    public static string? Missing()
+    {
+        try
+        {
+            using var cgroup = new TestCgroup();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            return $"needs a cgroup of its own: {e.Message}";
+        }
+    }
+
+    /// <summary>Starts a program in it, and in a network namespace.</summary>
+    /// <remarks>In this order: in a namespace of "ip netns" another /sys is mounted, without cgroups.</remarks>
+    public Process Start(NetworkNamespace network, string program, params IEnumerable<string> arguments) =>
+        Tool.Start("sh", ["-c", "echo $$ >\"$0\"/cgroup.procs && exec ip netns exec \"$@\"", Path, network.Name, program, .. arguments]);
+
+    public void Dispose() => Poll.Until(
+        () =>
+        {
+            try
+            {
+                Directory.Delete(Path);
+                return true;
+            }
+            catch (IOException)
+            {
+                // Its processes are still ending.
+                return false;
+            }
+        },
+        gone => gone,
+        $"removing {Path}",
+        Patience);
+
+    private static string? MountPoint() => OperatingSystem.IsLinux() ? MountInfo.FindMount("/proc/self/mountinfo", File.ReadAllBytes("/proc/self/mountinfo"), "cgroup2"u8, "/sys") : null;
+}
