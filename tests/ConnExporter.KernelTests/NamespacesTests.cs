@@ -21,7 +21,7 @@ public class NamespacesTests
 
         page.Value("conn_collector_outcome", "collector=\"namespaces\"", "outcome=\"ok\"").ShouldBe(1);
         Tally.Of(page, named.Name).ShouldBe(Tally.Of(first.Expected), "the one that ip netns knows");
-        Tally.Of(page, NameOf(page, second.Pid)).ShouldBe(Tally.Of(second.Expected), "the one that only a process holds");
+        Tally.Of(page, NameOf(page, second.ProcessId)).ShouldBe(Tally.Of(second.Expected), "the one that only a process holds");
         page.Find("conn_tcp_sockets", "netns=\"self\"", "state=\"close_wait\"").ShouldBe(0, "the daemon's own");
         first.Left.ShouldBeGreaterThan(TimeSpan.Zero, "minisockets have expired while they were counted");
         page.Value("conn_tcp_active_opens_total", Label(named.Name)).ShouldBe(Opens(named.ReadNet("snmp")));

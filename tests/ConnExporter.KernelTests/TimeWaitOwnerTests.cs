@@ -73,7 +73,7 @@ public class TimeWaitOwnerTests(ITestOutputHelper output)
         }
 
         named.ShouldNotBeEmpty();
-        named.ShouldAllBe(one => one.Owner!.Pid == lab.Pid && one.Unit == cgroup.Name);
+        named.ShouldAllBe(one => one.Owner!.Pid == lab.ProcessId && one.Unit == cgroup.Name);
         named.Select(one => one.Inode).ShouldBeUnique();
         if (useCgroups)
         {

@@ -37,12 +37,14 @@ public class UnitNameTests
     public void A_container_is_named_by_engine_and_short_id(string path, string unit) => FromPath(path).ShouldBe(unit);
 
     [Theory]
-    [InlineData("/docker/0123456789ab")]
-    [InlineData("/docker/0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF")]
+    [InlineData("/docker/0123456789ab", "0123456789ab")]
+    [InlineData("/a/b/c", "c")]
+    public void A_cgroup_made_by_hand_has_the_name_of_its_directory(string path, string unit) => FromPath(path).ShouldBe(unit);
+
+    [Theory]
     [InlineData("/")]
     [InlineData("")]
     [InlineData("//")]
-    [InlineData("/a/b/c")]
     public void What_is_neither_has_no_name(string path) => FromPath(path).ShouldBe(UnitName.None);
 
     [Theory]
