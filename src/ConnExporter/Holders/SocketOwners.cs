@@ -26,7 +26,8 @@ internal sealed class SocketOwners : IDisposable
 
     private const int ProcessBound = 65_536;
     private const int LargestChunk = 4096;
-    private const int LargestSample = 16;
+    private const int SmallestChunk = 16;
+    private const int LargestSample = 64;
     private const int SmallestSample = 2;
     private const int CountRounds = 4;
     private const int SweepRounds = 4;
@@ -315,12 +316,14 @@ internal sealed class SocketOwners : IDisposable
             ReadTier(wanted, process => process.Rank < 3 && process.Hits > 0);
         }
 
-        for (int rank = 2; rank >= 0 && (ulong)foundSockets < wanted.Sockets; rank--)
+        for (int rank = 2; rank >= 0 && !IsAllFound(wanted); rank--)
         {
             int wantedRank = rank;
             ReadTier(wanted, process => process.Rank == wantedRank);
         }
     }
+
+    private bool IsAllFound(Wanted wanted) => (ulong)foundSockets >= wanted.Sockets;
 
     // Descriptors are handed on to other processes without a trace: what is known gets old.
     private void Refresh(Wanted wanted, long share)
@@ -342,7 +345,7 @@ internal sealed class SocketOwners : IDisposable
 
         tier.Sort(static (a, b) => a.ReadRound.CompareTo(b.ReadRound));
         (long whole, budgetEnd) = (budgetEnd, end);
-        ReadAll(wanted);
+        ReadAll(wanted, refresh: true);
         budgetEnd = whole;
     }
 
@@ -384,16 +387,16 @@ internal sealed class SocketOwners : IDisposable
     }
 
     // A process with a million descriptors does not keep the others waiting: each gets a quarter of the budget in turn.
-    private void ReadAll(Wanted wanted)
+    private void ReadAll(Wanted wanted, bool refresh = false)
     {
-        int chunk = (int)Math.Clamp(Left / 4, LargestSample, LargestChunk);
+        int chunk = (int)Math.Clamp(Left / 4, SmallestChunk, LargestChunk);
         bool unfinished = true;
         while (unfinished && Left > 0)
         {
             unfinished = false;
             foreach (Process process in tier)
             {
-                if (Left == 0)
+                if (Left == 0 || (!refresh && IsAllFound(wanted)))
                 {
                     return;
                 }
@@ -406,7 +409,7 @@ internal sealed class SocketOwners : IDisposable
         }
     }
 
-    // Looks at a few descriptors of each process of the tier, those never looked at first.
+    // Looks at a few descriptors of each process of the tier, in proportion to how many it has, in those never looked at first.
     private void Sample(Wanted wanted, long share)
     {
         if (tier.Count == 0 || share <= 0)
@@ -415,10 +418,16 @@ internal sealed class SocketOwners : IDisposable
         }
 
         long end = sockets.LinksRead + share;
-        int size = (int)Math.Clamp(share / tier.Count, SmallestSample, LargestSample);
+        double total = 0;
+        foreach (Process process in tier)
+        {
+            total += process.Count;
+        }
+
         tier.Sort(static (a, b) => a.SampleRound != b.SampleRound ? a.SampleRound.CompareTo(b.SampleRound) : b.Count.CompareTo(a.Count));
         foreach (Process process in tier)
         {
+            int size = (int)Math.Clamp(share * (process.Count / total), SmallestSample, LargestSample);
             if (sockets.LinksRead + size > end)
             {
                 return;

@@ -158,7 +158,7 @@ internal sealed class TimeWaitOwners : IDisposable
         return false;
     }
 
-    // The process that had one before has the next one too, so it is asked first.
+    // The process that had one before has the next one too, so it is asked first; where none had, others than those asked before.
     private void Search(TimeSpan end)
     {
         if (candidates.Count == 0)
@@ -167,17 +167,32 @@ internal sealed class TimeWaitOwners : IDisposable
         }
 
         long links = sockets.LinksRead;
-        for (int i = 0; i < candidates.Count && sightings.Count < EnoughSightings && sockets.LinksRead - links < LinksADump; i++)
+        int first = turn;
+        int hit = -1;
+        for (int i = 0; i < candidates.Count && sightings.Count < EnoughSightings && sockets.LinksRead - links < LinksADump && IsMissingOne(); i++)
         {
-            Candidate candidate = candidates[turn % candidates.Count];
-            bool hit = LookInto(candidate);
-            if (hit || ThreadClock.CpuTime() >= end)
+            int next = (first + i) % candidates.Count;
+            bool found = LookInto(candidates[next]);
+            hit = found && hit < 0 ? next : hit;
+            turn = hit < 0 ? next + 1 : hit;
+            if (ThreadClock.CpuTime() >= end)
             {
                 return;
             }
-
-            turn++;
         }
+    }
+
+    private bool IsMissingOne()
+    {
+        foreach (Seen one in seen.AsSpan(0, Math.Min(seenCount, Remembered)))
+        {
+            if (!one.Found)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Gather()

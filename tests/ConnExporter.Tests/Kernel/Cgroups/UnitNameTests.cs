@@ -38,14 +38,21 @@ public class UnitNameTests
 
     [Theory]
     [InlineData("/docker/0123456789ab", "0123456789ab")]
-    [InlineData("/a/b/c", "c")]
-    public void A_cgroup_made_by_hand_has_the_name_of_its_directory(string path, string unit) => FromPath(path).ShouldBe(unit);
+    [InlineData("/lxc/web1", "web1")]
+    [InlineData("/lxc.payload.web1", "lxc.payload.web1")]
+    [InlineData("/a/b/c/", "c")]
+    [InlineData("/../../batch", "batch")]
+    [InlineData("/docker/0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF", "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF")]
+    [InlineData("/0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF-and-more", "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF")]
+    public void What_is_neither_is_named_as_its_maker_called_it(string path, string unit) => FromPath(path).ShouldBe(unit);
 
     [Theory]
     [InlineData("/")]
     [InlineData("")]
     [InlineData("//")]
-    public void What_is_neither_has_no_name(string path) => FromPath(path).ShouldBe(UnitName.None);
+    [InlineData("/..")]
+    [InlineData("/../../..")]
+    public void The_root_and_what_lies_outside_have_no_name(string path) => FromPath(path).ShouldBe(UnitName.None);
 
     [Theory]
     [InlineData("0::/system.slice/nginx.service\n", "nginx.service")]
@@ -60,6 +67,10 @@ public class UnitNameTests
     [InlineData($"4:memory:/docker/{Id}\n1:name=systemd:/\n0::/\n", "docker-0123456789ab")]
     [InlineData("9:name=systemd:/\n8:pids:/\n0::/\n", "none")]
     [InlineData("4:cpu,cpuacct:/system.slice/nginx.service\n", "nginx.service")]
+    [InlineData("4:memory:/jobs/17\n1:name=systemd:/system.slice/nginx.service\n0::/\n", "nginx.service")]
+    [InlineData("4:memory:/jobs/17\n1:name=systemd:/\n0::/batch\n", "batch")]
+    [InlineData("4:memory:/jobs/17\n3:cpuset:/other\n0::/\n", "17")]
+    [InlineData("0::/batch\n4:memory:/system.slice/nginx.service\n", "nginx.service")]
     public void Version_1_is_asked_for_systemds_own_tree_first(string text, string unit) => FromFile(text).ShouldBe(unit);
 
     [Fact]

@@ -1,3 +1,4 @@
+using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 
 namespace ConnExporter.Tests.Kernel.Netlink;
@@ -52,5 +53,41 @@ public class SockDiagRequestTests
     {
         SockDiagRequest.Bit(state).ShouldBe(bit);
         (SockDiagRequest.AllStates & bit).ShouldBe(bit);
+    }
+
+    [Fact]
+    public void A_destination_is_one_condition_of_the_kernels_filter()
+    {
+        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        Array.Fill(buffer, (byte)0xee);
+        var request = new SockDiagRequest(0xbbf) { To = (InetAddress.ReadV4([192, 0, 2, 7]), 443) };
+
+        int length = request.Write(buffer, 1);
+
+        length.ShouldBe(SockDiagRequest.Size + 20);
+        buffer[0].ShouldBe((byte)length);
+        buffer[SockDiagRequest.Size..length].ShouldBe(
+        [
+            // INET_DIAG_REQ_BYTECODE
+            20, 0, 1, 0,
+
+            // D_COND: 16 on when it holds, 20 when not, which is past the end
+            8, 16, 20, 0,
+
+            // AF_INET, 32 bits, port as a number of this machine, address
+            2, 32, 0, 0, 0xbb, 1, 0, 0, 192, 0, 2, 7,
+        ]);
+        buffer[length].ShouldBe((byte)0xee);
+    }
+
+    [Fact]
+    public void So_is_one_of_IPv6()
+    {
+        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        byte[] address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+
+        new SockDiagRequest(1) { To = (InetAddress.ReadV6(address), 80) }.Write(buffer, 1).ShouldBe(SockDiagRequest.MaxSize);
+
+        buffer[SockDiagRequest.Size..].ShouldBe([32, 0, 1, 0, 8, 28, 32, 0, 10, 128, 0, 0, 80, 0, 0, 0, .. address]);
     }
 }

@@ -1,0 +1,101 @@
+using ConnExporter.Kernel.Cgroups;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Tests.Support;
+
+namespace ConnExporter.Tests.Kernel.Cgroups;
+
+public sealed class CgroupTreeTests : IDisposable
+{
+    private readonly HolderTree tree = new();
+
+    public void Dispose() => tree.Dispose();
+
+    [Fact]
+    public void An_id_is_the_inode_of_a_directory()
+    {
+        ulong web = tree.Cgroup("/system.slice/web.service", 7, 8);
+        ulong batch = tree.Cgroup("/batch");
+        using CgroupTree cgroups = Open();
+
+        cgroups.Find(web).ShouldBe(new Cgroup(web, "/system.slice/web.service", "web.service"));
+        cgroups.Find(batch).ShouldBe(new Cgroup(batch, "/batch", "batch"));
+        cgroups.Find(tree.IdOf("/")).ShouldBe(new Cgroup(tree.IdOf("/"), "/", UnitName.None));
+        cgroups.MountPoint.ShouldBe(tree.CgroupPath);
+        cgroups.Walks.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_round_has_one_walk_at_most_and_only_for_what_is_new()
+    {
+        ulong first = tree.Cgroup("/first");
+        using CgroupTree cgroups = Open();
+        cgroups.Find(first).ShouldNotBeNull();
+        cgroups.BeginRound();
+        cgroups.Find(first).ShouldNotBeNull();
+        cgroups.Walks.ShouldBe(1, "it is known");
+
+        ulong second = tree.Cgroup("/second");
+        cgroups.Find(second)!.Path.ShouldBe("/second");
+        cgroups.Walks.ShouldBe(2);
+
+        cgroups.Find(1234567).ShouldBeNull();
+        cgroups.BeginRound();
+        cgroups.Find(1234567).ShouldBeNull("it is known to be gone");
+        cgroups.Walks.ShouldBe(2);
+    }
+
+    [Fact]
+    public void One_that_was_removed_keeps_its_name()
+    {
+        ulong gone = tree.Cgroup("/system.slice/gone.service", 7);
+        using CgroupTree cgroups = Open();
+        Cgroup cgroup = cgroups.Find(gone)!;
+        tree.RemoveCgroup("/system.slice");
+        cgroups.BeginRound();
+        cgroups.Find(99999999);
+
+        cgroups.Find(gone).ShouldBe(cgroup);
+        cgroups.ReadProcesses(cgroup, new int[8]).ShouldBe(0);
+    }
+
+    [Fact]
+    public void Its_processes_are_read()
+    {
+        ulong id = tree.Cgroup("/a", 7, 0, 4194304);
+        ulong many = tree.Cgroup("/many", [.. Enumerable.Range(100_000, 20_000)]);
+        using CgroupTree cgroups = Open();
+        int[] pids = new int[100];
+
+        cgroups.ReadProcesses(cgroups.Find(id)!, pids).ShouldBe(2, "0 is a process of another pid namespace");
+        pids[..2].ShouldBe([7, 4194304]);
+
+        // Cut at the room there is, or at a whole line.
+        cgroups.ReadProcesses(cgroups.Find(many)!, pids).ShouldBe(100);
+        int[] all = new int[20_000];
+        int count = cgroups.ReadProcesses(cgroups.Find(many)!, all);
+        count.ShouldBeGreaterThan(4000);
+        all[..count].ShouldBe(Enumerable.Range(100_000, count));
+    }
+
+    [Fact]
+    public void Without_a_mount_there_are_none()
+    {
+        File.WriteAllText(tree.Proc.PathOf("self/mountinfo"), "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+        using CgroupTree cgroups = Open();
+
+        cgroups.Find(7).ShouldBeNull();
+        cgroups.MountPoint.ShouldBeNull();
+        cgroups.ReadProcesses(new Cgroup(7, "/a", "a"), new int[4]).ShouldBe(0);
+
+        using var nowhere = new CgroupTree(new ProcFs(tree.Proc.PathOf("nothing")));
+        nowhere.Find(7).ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(0ul, false)]
+    [InlineData(CgroupTree.RootId, false)]
+    [InlineData(2ul, true)]
+    public void The_roots_id_does_not_tell(ulong id, bool tells) => CgroupTree.Tells(id).ShouldBe(tells);
+
+    private CgroupTree Open() => new(tree.Proc, Path.GetDirectoryName(tree.CgroupPath)!);
+}
