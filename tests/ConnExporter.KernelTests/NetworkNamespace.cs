@@ -40,10 +40,10 @@ internal sealed partial class NetworkNamespace : IDisposable
     public string Name { get; }
 
     /// <summary>Starts a program in it.</summary>
-    public Process Start(string program, params IEnumerable<string> arguments) => Tool.Start("ip", ["netns", "exec", Name, program, .. arguments]);
+    public Process Start(string program, params IEnumerable<string> arguments) => Tool.Start("nsenter", [$"--net=/run/netns/{Name}", "--", program, .. arguments]);
 
     /// <summary>Runs a program in it.</summary>
-    public string Run(string program, params IEnumerable<string> arguments) => Tool.Run(Patience, "ip", ["netns", "exec", Name, program, .. arguments]);
+    public string Run(string program, params IEnumerable<string> arguments) => Tool.Run(Patience, "nsenter", [$"--net=/run/netns/{Name}", "--", program, .. arguments]);
 
     /// <summary>Sets a sysctl of its own.</summary>
     public void Set(string path, string value) => Run("/bin/sh", "-c", $"echo '{value}' >/proc/sys/{path}");

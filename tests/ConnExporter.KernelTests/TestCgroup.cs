@@ -38,7 +38,7 @@ internal sealed class TestCgroup : IDisposable
     /// <summary>Starts a program in it, and in a network namespace.</summary>
     /// <remarks>In this order: in a namespace of "ip netns" another /sys is mounted, without cgroups.</remarks>
     public Process Start(NetworkNamespace network, string program, params IEnumerable<string> arguments) =>
-        Tool.Start("sh", ["-c", "echo $$ >\"$0\"/cgroup.procs && exec ip netns exec \"$@\"", Path, network.Name, program, .. arguments]);
+        Tool.Start("sh", ["-c", "echo $$ >\"$0\"/cgroup.procs && exec nsenter \"$@\"", Path, $"--net=/run/netns/{network.Name}", "--", program, .. arguments]);
 
     public void Dispose() => Poll.Until(
         () =>

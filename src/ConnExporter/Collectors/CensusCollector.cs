@@ -16,6 +16,7 @@ internal sealed class CensusCollector : Collector
 {
     // Sockets that are bound and not connected stay for long, and to be shown them the kernel walks another table: an eighth of the whole cost.
     private const int WalksPerBound = 4;
+    private const uint SocketsPerSign = 16_384;
     private static readonly SockDiagRequest Everything = new(SockDiagRequest.AllStates);
     private static readonly SockDiagRequest EverythingAndBound = new(SockDiagRequest.AllStates | SockDiagRequest.BoundInactive);
     private static readonly SockDiagRequest CloseWaitAges = new(SockDiagRequest.Bit(TcpState.CloseWait), SockDiagRequest.Info);
@@ -76,13 +77,13 @@ internal sealed class CensusCollector : Collector
         var ports = PortRange.Parse(range.Path, range.Read());
         TimeWaitReuse timeWaitReuse = ReadReuse();
         bool withBound = walks % WalksPerBound == 0;
-        Walk(ports, timeWaitReuse, withBound);
+        Walk(context, ports, timeWaitReuse, withBound);
 
         // The first walk knows no process yet: it only tells where to look.
         if (walks++ == 0)
         {
             holders.Improve();
-            Walk(ports, timeWaitReuse, withBound);
+            Walk(context, ports, timeWaitReuse, withBound);
         }
 
         TimeSpan? oldest = census.Totals.CloseWait > 0 ? Ask(OldestCloseWait) : null;
@@ -111,15 +112,20 @@ internal sealed class CensusCollector : Collector
         cgroups.Dispose();
     }
 
-    private void Walk(PortRange ports, TimeWaitReuse timeWaitReuse, bool withBound)
+    private void Walk(CollectContext context, PortRange ports, TimeWaitReuse timeWaitReuse, bool withBound)
     {
         census.Begin(ports, timeWaitReuse, withBound);
         holders.Begin();
         Ask(socket =>
         {
             var dump = new SockDiagDump(socket, withBound ? EverythingAndBound : Everything);
-            while (dump.TryRead(out SocketRecord record))
+            for (uint seen = 1; dump.TryRead(out SocketRecord record); seen++)
             {
+                if (seen % SocketsPerSign == 0)
+                {
+                    context.Answered();
+                }
+
                 census.Add(record, SocketCensus.IsBoundOnly(record) ? UnitKey.None : holders.Add(record));
             }
 
@@ -357,7 +363,9 @@ internal sealed class CensusCollector : Collector
             return sightings = [];
         }
 
-        if (watched != destination || context.Time.GetElapsedTime(watchedAt) >= WatchAgainAfter)
+        // As long as a process is missing the next walk looks again.
+        bool known = sightings.Length > 0 && sightings.All(sighting => sighting.Process != Unknown);
+        if (watched != destination || !known || context.Time.GetElapsedTime(watchedAt) >= WatchAgainAfter)
         {
             watched = destination;
             watchedAt = context.Time.GetTimestamp();

@@ -11,6 +11,8 @@ namespace ConnExporter.Commands;
 /// <summary><c>metrics</c>: lets every collector read once and prints the page.</summary>
 internal static class MetricsCommand
 {
+    // A million sockets on a loaded host take their time; what never answers is shown as stuck.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
 
     public static int Run(ConfigurationSources sources)
@@ -23,7 +25,8 @@ internal static class MetricsCommand
         var store = new SnapshotStore(Snapshot.Empty(time));
         using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, log);
         sampler.Apply(options);
-        while (!store.Current.IsComplete)
+        long start = time.GetTimestamp();
+        while (!store.Current.Collectors.All(state => state.Outcome is not (null or Outcome.Stuck)) && time.GetElapsedTime(start) < Patience)
         {
             Thread.Sleep(Pause);
             sampler.Watch();
