@@ -70,6 +70,6 @@ public sealed partial class PromtoolTests : IDisposable
         return (promtool.ExitCode, await output + await error);
     }
 
-    [GeneratedRegex(@"--no-collector\.(?<collector>\S+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"--no-collector\.(?<collector>[a-z]+)(?=\s)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Switches();
 }

@@ -23,6 +23,9 @@ internal sealed class SocketHolders : IDisposable
     /// <summary>Those of them whose process is known.</summary>
     public ulong Covered { get; private set; }
 
+    /// <summary>How far the attribution has come.</summary>
+    public OwnerCoverage Coverage => owners.Coverage;
+
     /// <summary>Starts a walk.</summary>
     public void Begin()
     {

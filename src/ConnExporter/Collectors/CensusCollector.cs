@@ -42,8 +42,8 @@ internal sealed class CensusCollector : Collector
     private readonly TopRows<Destination> topDestinations;
     private readonly TopRows<Remote> topRemotes;
     private readonly TopRows<RemotePort> topRemotePorts;
-    private readonly SocketHolders holders;
-    private readonly TimeWaitOwners timeWaitOwners;
+    private readonly SocketHolders? holders;
+    private readonly TimeWaitOwners? timeWaitOwners;
     private readonly NamedStates<string> units;
     private readonly NamedStates<ProcessName> processes;
     private NetlinkSocket? sockDiag;
@@ -52,7 +52,11 @@ internal sealed class CensusCollector : Collector
     private long watchedAt;
     private ImmutableArray<CensusReading.SightingRow> sightings = [];
 
-    public CensusCollector(KernelSource kernel, CensusOptions options)
+    /// <summary>A census of the network namespace that the kernel is read in.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="options">What to count and show.</param>
+    /// <param name="names">Whether to find the processes that hold the sockets; without it a walk costs half and keeps nothing open.</param>
+    public CensusCollector(KernelSource kernel, CensusOptions options, bool names = true)
     {
         this.kernel = kernel;
         this.options = options;
@@ -63,8 +67,8 @@ internal sealed class CensusCollector : Collector
         timestamps = kernel.Proc.File("sys/net/ipv4/tcp_timestamps");
         reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
         cgroups = new CgroupTree(kernel.Proc, kernel.SysRoot);
-        holders = new SocketHolders(new SocketOwners(kernel, cgroups));
-        timeWaitOwners = new TimeWaitOwners(kernel, cgroups);
+        holders = names ? new SocketHolders(new SocketOwners(kernel, cgroups)) : null;
+        timeWaitOwners = names ? new TimeWaitOwners(kernel, cgroups) : null;
         topDestinations = new TopRows<Destination>(options.Destinations, EphemeralPorts.Kinds, ranked: EphemeralPorts.ReusableTimeWait);
         topRemotes = new TopRows<Remote>(options.Top, SocketCensus.Directions);
         topRemotePorts = new TopRows<RemotePort>(options.Top, TcpTable.StateCount);
@@ -80,7 +84,7 @@ internal sealed class CensusCollector : Collector
         Walk(context, ports, timeWaitReuse, withBound);
 
         // The first walk knows no process yet: it only tells where to look.
-        if (walks++ == 0)
+        if (walks++ == 0 && holders is not null)
         {
             holders.Improve();
             Walk(context, ports, timeWaitReuse, withBound);
@@ -88,13 +92,9 @@ internal sealed class CensusCollector : Collector
 
         TimeSpan? oldest = census.Totals.CloseWait > 0 ? Ask(OldestCloseWait) : null;
         (ulong, ulong, ulong)? idle = options.IdleAges ? Ask(CountIdle) : null;
-        if (census.Stalled.Overlooked > 0)
-        {
-            context.Note($"{census.Stalled.Overlooked} sockets with unread bytes were not followed: more than {StalledSockets.Bound} at once");
-        }
-
         CensusReading reading = Read(context, ports, oldest, idle);
-        holders.Improve();
+        holders?.Improve();
+        NoteDenied(context);
         return reading;
     }
 
@@ -107,15 +107,24 @@ internal sealed class CensusCollector : Collector
         reuseDelay.Dispose();
         timestamps.Dispose();
         reserved.Dispose();
-        holders.Dispose();
-        timeWaitOwners.Dispose();
+        holders?.Dispose();
+        timeWaitOwners?.Dispose();
         cgroups.Dispose();
+    }
+
+    private void NoteDenied(CollectContext context)
+    {
+        OwnerCoverage? coverage = holders?.Coverage;
+        context.Note(
+            coverage is { Denied: > 0 } ? $"the sockets of some processes cannot be named, see conn_process_sockets_covered_ratio; reading their descriptors takes {coverage.MissingCapabilities}"
+            : census.Stalled.Overlooked > 0 ? $"some sockets with unread bytes are not followed: more than {StalledSockets.Bound} at once"
+            : null);
     }
 
     private void Walk(CollectContext context, PortRange ports, TimeWaitReuse timeWaitReuse, bool withBound)
     {
         census.Begin(ports, timeWaitReuse, withBound);
-        holders.Begin();
+        holders?.Begin();
         Ask(socket =>
         {
             var dump = new SockDiagDump(socket, withBound ? EverythingAndBound : Everything);
@@ -126,7 +135,7 @@ internal sealed class CensusCollector : Collector
                     context.Answered();
                 }
 
-                census.Add(record, SocketCensus.IsBoundOnly(record) ? UnitKey.None : holders.Add(record));
+                census.Add(record, holders is null || SocketCensus.IsBoundOnly(record) ? UnitKey.None : holders.Add(record));
             }
 
             return true;
@@ -191,7 +200,7 @@ internal sealed class CensusCollector : Collector
         cgroups.BeginRound();
         NameUnits();
         processes.Clear();
-        holders.AddTo(processes);
+        holders?.AddTo(processes);
         processes.Choose();
         (ulong worstPorts, Destination? worst) = census.Ports.Worst();
         context.Drop("conn_ephemeral_destination_ports", topDestinations.LeftOut);
@@ -220,7 +229,7 @@ internal sealed class CensusCollector : Collector
             Listeners = ListenerRows(),
             Units = StateRows(units.Rows.Select(row => (row.Name, row.States)), units.HasOther ? units.Other : null),
             Processes = ProcessRows(),
-            Covered = holders.Held == 0 ? 1 : holders.Covered / (double)holders.Held,
+            Covered = holders is null ? null : holders.Held == 0 ? 1 : holders.Covered / (double)holders.Held,
             Remotes = RemoteRows(),
             RemotePorts = RemotePortRows(),
             Errors =
@@ -269,7 +278,7 @@ internal sealed class CensusCollector : Collector
             .Take(ListenersCollector.Shown)
             .OrderBy(listener => listener.Port).ThenBy(listener => listener.Address.High).ThenBy(listener => listener.Address.Low)
             .Select(listener => new CensusReading.ListenerRow(
-                listener.Address.ToString(), listener.Port.ToString(), UnitOf(listener), holders.Find(listener.Inode)?.Name ?? Unknown, listener.SynQueue, listener.Established, listener.CloseWait, listener.Other)),
+                listener.Address.ToString(), listener.Port.ToString(), UnitOf(listener), holders?.Find(listener.Inode)?.Name ?? Unknown, listener.SynQueue, listener.Established, listener.CloseWait, listener.Other)),
     ];
 
     private ImmutableArray<CensusReading.RemoteRow> RemoteRows()
@@ -336,10 +345,10 @@ internal sealed class CensusCollector : Collector
     }
 
     private string NameOf(UnitKey key) =>
-        key.Cgroup is { } id ? cgroups.Find(id)?.Unit ?? holders.UnitOfCgroup(id) ?? UnitName.None : key.Owner is { } owner ? holders.Of(owner).Unit : UnitName.None;
+        key.Cgroup is { } id ? cgroups.Find(id)?.Unit ?? holders?.UnitOfCgroup(id) ?? UnitName.None : key.Owner is { } owner ? holders!.Of(owner).Unit : UnitName.None;
 
     private string UnitOf(Listener listener) =>
-        CgroupTree.Tells(listener.Cgroup) ? NameOf(UnitKey.OfCgroup(listener.Cgroup)) : holders.Find(listener.Inode)?.Unit ?? UnitName.None;
+        CgroupTree.Tells(listener.Cgroup) ? NameOf(UnitKey.OfCgroup(listener.Cgroup)) : holders?.Find(listener.Inode)?.Unit ?? UnitName.None;
 
     private ImmutableArray<CensusReading.ProcessRow> ProcessRows()
     {
@@ -357,7 +366,7 @@ internal sealed class CensusCollector : Collector
     private ImmutableArray<CensusReading.SightingRow> Watch(CollectContext context, Destination destination, ulong held, PortRange ports)
     {
         int usable = ports.Count - PortSet.Parse(reserved.Path, reserved.Read()).CountIn(ports.First, ports.Last);
-        if (held < ShortOfPorts * usable)
+        if (timeWaitOwners is null || held < ShortOfPorts * usable)
         {
             watched = null;
             return sightings = [];

@@ -100,8 +100,8 @@ internal sealed class CensusReading : Reading
 
     public required ImmutableArray<ProcessRow> Processes { get; init; }
 
-    /// <summary>Share of the sockets with an owner whose process is known.</summary>
-    public required double Covered { get; init; }
+    /// <summary>Share of the sockets with an owner whose process is known; null where processes are not looked for.</summary>
+    public required double? Covered { get; init; }
 
     /// <summary>Who was seen to connect to the destination that runs short of ports; empty while none does.</summary>
     public required ImmutableArray<SightingRow> Sightings { get; init; }
@@ -114,6 +114,16 @@ internal sealed class CensusReading : Reading
     public required ImmutableArray<(string Family, ulong Error)> Errors { get; init; }
 
     public override void Write(ExpositionWriter page)
+    {
+        WriteCounts(page);
+        WriteHolders(page);
+    }
+
+    /// <summary>Writes the worst destination alone: what is left of a namespace among very many.</summary>
+    public void WriteWorst(ExpositionWriter page) => page.Write(WorstDestination, Worst, Namespace);
+
+    /// <summary>Writes what does not name holders within the host.</summary>
+    public void WriteCounts(ExpositionWriter page)
     {
         page.Write(Sockets, Inbound, Namespace, "inbound");
         page.Write(Sockets, Outbound, Namespace, "outbound");
@@ -136,14 +146,17 @@ internal sealed class CensusReading : Reading
 
         page.Write(PortsInUse, InUse, Namespace);
         page.Write(PortsBlocked, Blocked, Namespace);
-        page.Write(WorstDestination, Worst, Namespace);
+        WriteWorst(page);
         foreach (DestinationRow row in Destinations)
         {
             page.Write(DestinationPorts, row.Live, Namespace, row.Source, row.Address, row.Port, "live");
             page.Write(DestinationPorts, row.TimeWait, Namespace, row.Source, row.Address, row.Port, "time_wait");
             page.Write(DestinationPorts, row.ReusableTimeWait, Namespace, row.Source, row.Address, row.Port, "reusable_time_wait");
         }
+    }
 
+    private void WriteHolders(ExpositionWriter page)
+    {
         foreach (ListenerRow row in Listeners)
         {
             page.Write(SynQueue, row.SynQueue, Namespace, row.Address, row.Port);
@@ -167,7 +180,11 @@ internal sealed class CensusReading : Reading
             }
         }
 
-        page.Write(ProcessCovered, Covered);
+        if (Covered is { } covered)
+        {
+            page.Write(ProcessCovered, covered);
+        }
+
         foreach (RemoteRow row in Remotes)
         {
             page.Write(RemoteSockets, row.Inbound, Namespace, row.Remote, "inbound");

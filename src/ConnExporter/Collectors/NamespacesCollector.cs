@@ -1,3 +1,4 @@
+using ConnExporter.Configuration;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Kernel.Proc;
@@ -28,6 +29,8 @@ internal sealed class NamespacesCollector : Collector
 
     /// <summary>Listeners of each of these.</summary>
     public const int ListenersShown = 8;
+
+    private static readonly CensusOptions InBrief = new(Top: 5, Destinations: 5, Keys: 8192, FoldV4: 32, FoldV6: 128, IdleAges: false);
 
     /// <summary>Sockets of a namespace that cannot be entered beyond which its states are not read: a line of text for each takes 2 µs.</summary>
     public const int TableLimit = 20_000;
@@ -223,6 +226,8 @@ internal sealed class NamespacesCollector : Collector
 
         public Reading? Limits { get; set; }
 
+        public CensusReading? Census { get; set; }
+
         /// <summary>The first failure.</summary>
         public KernelReadException? Failure { get; set; }
 
@@ -253,6 +258,7 @@ internal sealed class NamespacesCollector : Collector
         private readonly PortsCollector ports;
         private readonly ConntrackCollector conntrack;
         private readonly SockStatCollector limits;
+        private readonly CensusCollector census;
 
         public Inside(KernelSource kernel, string name)
         {
@@ -264,6 +270,7 @@ internal sealed class NamespacesCollector : Collector
             ports = new PortsCollector(inside);
             conntrack = new ConntrackCollector(inside);
             limits = new SockStatCollector(inside);
+            census = new CensusCollector(inside, InBrief, names: false);
         }
 
         public void Read(CollectContext context, Readings readings)
@@ -279,6 +286,7 @@ internal sealed class NamespacesCollector : Collector
             readings.Ports = readings.From(ports, context);
             readings.Conntrack = readings.From(conntrack, context);
             readings.Limits = readings.From(limits, context);
+            readings.Census = (CensusReading?)readings.From(census, context);
         }
 
         public void Dispose()
@@ -289,6 +297,7 @@ internal sealed class NamespacesCollector : Collector
             ports.Dispose();
             conntrack.Dispose();
             limits.Dispose();
+            census.Dispose();
         }
     }
 
@@ -429,6 +438,7 @@ internal sealed class NamespacesReading : Reading
             {
                 row.Readings.States?.WriteSockets(page);
                 row.Readings.Counters?.WriteOverflows(page);
+                row.Readings.Census?.WriteWorst(page);
             }
         }
     }
@@ -441,6 +451,7 @@ internal sealed class NamespacesReading : Reading
         readings.Limits?.Write(page);
         readings.Ports?.Write(page);
         readings.Conntrack?.Write(page);
+        readings.Census?.WriteCounts(page);
     }
 
     /// <summary>One namespace.</summary>
