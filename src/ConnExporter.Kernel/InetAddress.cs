@@ -30,6 +30,17 @@ public readonly record struct InetAddress(ulong High, ulong Low)
     public static InetAddress ReadV6(ReadOnlySpan<byte> bytes) =>
         new(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]));
 
+    /// <summary>The address with all but its leading bits cleared.</summary>
+    /// <param name="bits">How many of the 128 bits stay; of an IPv4 address the first 96 are its mapping.</param>
+    public InetAddress Mask(int bits) => bits switch
+    {
+        >= 128 => this,
+        > 64 => new(High, Low & (ulong.MaxValue << (128 - bits))),
+        64 => new(High, 0),
+        > 0 => new(High & (ulong.MaxValue << (64 - bits)), 0),
+        _ => default,
+    };
+
     /// <summary>The usual text form: dotted decimal for IPv4, RFC 5952 for IPv6, without brackets.</summary>
     public override string ToString()
     {

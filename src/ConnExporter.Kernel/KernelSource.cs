@@ -9,8 +9,14 @@ namespace ConnExporter.Kernel;
 /// <param name="OpenSockDiag">Opens a sock_diag socket in the calling thread's network namespace.</param>
 public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocket> OpenSockDiag)
 {
+    /// <summary>What <see cref="Namespace"/> is for the network namespace the process is in.</summary>
+    public const string OwnNamespace = "self";
+
     /// <summary>The name of the network namespace that is read; <c>self</c> for the one the process is in.</summary>
-    public string Namespace { get; init; } = "self";
+    public string Namespace { get; init; } = OwnNamespace;
+
+    /// <summary>Whether it is the one the process is in. Readings of others leave out what is the whole host's.</summary>
+    public bool IsOwnNamespace => Namespace == OwnNamespace;
 
     /// <summary>The kernel of this host.</summary>
     /// <param name="procRoot">Where proc is mounted.</param>

@@ -11,6 +11,7 @@ internal static unsafe partial class LibC
 {
     public const int AtFdCwd = -100;
     public const int AtEmptyPath = 0x1000;
+    public const int AtSymlinkNoFollow = 0x100;
     public const int OpenReadOnly = 0;
     public const int OpenDirectory = 0x10000;
     public const int OpenCloseOnExec = 0x80000;
@@ -23,6 +24,7 @@ internal static unsafe partial class LibC
     public const int SoReceiveTimeout = 20;
     public const int SeekSet = 0;
     public const int ClockThreadCpuTime = 3;
+    public const int CloneNewNet = 0x40000000;
     public const int ScClockTicks = 2;
     public const int ScPageSize = 30;
     public const nint ProcSuperMagic = 0x9fa0;
@@ -77,6 +79,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
     public static partial int SetSocketOption(int descriptor, int level, int option, void* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    public static partial int SetNamespace(int descriptor, int type);
 
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
     public static partial int ClockGetTime(int clock, out TimeSpec time);

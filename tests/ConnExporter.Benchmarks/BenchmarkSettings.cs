@@ -6,11 +6,19 @@ namespace ConnExporter.Benchmarks;
 /// <summary>What to measure, and on how much.</summary>
 internal sealed record BenchmarkSettings
 {
-    public static readonly ImmutableArray<string> Names = ["states", "memory", "descriptors"];
+    public static readonly ImmutableArray<string> Names = ["states", "census", "memory", "descriptors"];
 
     public ImmutableArray<string> Chosen { get; init; } = Names;
 
     public int Sockets { get; init; } = 200_000;
+
+    public int Peers { get; init; } = 20_000;
+
+    public int TimeWait { get; init; } = 30_000;
+
+    public int MemorySockets { get; init; } = 1_000_000;
+
+    public int MemoryPeers { get; init; } = 200_000;
 
     public int Processes { get; init; } = 1000;
 
@@ -43,6 +51,10 @@ internal sealed record BenchmarkSettings
             settings = argument switch
             {
                 "--sockets" => settings with { Sockets = Number(argument, value) },
+                "--peers" => settings with { Peers = Number(argument, value) },
+                "--time-wait" => settings with { TimeWait = Number(argument, value) },
+                "--memory-sockets" => settings with { MemorySockets = Number(argument, value) },
+                "--memory-peers" => settings with { MemoryPeers = Number(argument, value) },
                 "--processes" => settings with { Processes = Number(argument, value) },
                 "--each" => settings with { Each = Number(argument, value) },
                 "--rounds" => settings with { Rounds = Number(argument, value) },

@@ -9,7 +9,9 @@ internal sealed class Load : IDisposable
 
     private Load(Process lab) => this.lab = lab;
 
-    public static Load Sockets(TestNamespace place, int count) => Start(place, "repair", "--count", $"{count}");
+    public static Load Sockets(TestNamespace place, int count, int peers = 1) => Start(place, "repair", "--count", $"{count}", "--peers", $"{peers}");
+
+    public static Load TimeWait(TestNamespace place, int count) => Start(place, "mix", "--time-wait", $"{count}", "--families", "v4");
 
     public static Load Descriptors(TestNamespace place, int processes, int each) => Start(place, "descriptors", "--processes", $"{processes}", "--each", $"{each}");
 

@@ -75,11 +75,12 @@ public sealed class ReloadTests
     [Fact]
     public async Task A_collector_is_switched_off_and_on_again()
     {
-        using var file = new ConfigurationFile("collector.counters.interval: 200ms\n");
+        // Other network namespaces would have the same families.
+        using var file = new ConfigurationFile("netns: host\ncollector.counters.interval: 200ms\n");
         await using Daemon daemon = await Daemon.StartReadyAsync(file.Flag);
         Page before = await daemon.ScrapeAsync();
 
-        file.Write("collector.counters: false\n");
+        file.Write("netns: host\ncollector.counters: false\n");
         daemon.Signal(LibC.SigHup);
 
         await Eventually.Holds(async () => (await daemon.ScrapeAsync()).Collectors.ShouldBe(before.Collectors.Where(collector => collector != "counters")));
@@ -87,13 +88,30 @@ public sealed class ReloadTests
         without.Names.ShouldNotContain("conn_tcp_active_opens_total");
         without.Series.Keys.ShouldNotContain(key => key.Contains("collector=counters", StringComparison.Ordinal));
 
-        file.Write("collector.counters.interval: 200ms\n");
+        file.Write("netns: host\ncollector.counters.interval: 200ms\n");
         daemon.Signal(LibC.SigHup);
 
         await Eventually.Holds(async () => (await daemon.ScrapeAsync()).Outcome("counters").ShouldBe("ok"));
         Page after = await daemon.ScrapeAsync();
         after.Names.ShouldBe(before.Names);
         await Eventually.Holds(async () => LastSuccess(await daemon.ScrapeAsync(), "counters").ShouldBeGreaterThan(LastSuccess(after, "counters")));
+    }
+
+    [Fact]
+    public async Task Another_choice_of_network_namespaces_takes_effect()
+    {
+        using var file = new ConfigurationFile("netns: host\n");
+        await using Daemon daemon = await Daemon.StartReadyAsync(file.Flag);
+        (await daemon.ScrapeAsync()).Names.ShouldNotContain("conn_namespaces");
+
+        file.Write("netns: auto\n");
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync()).Names.ShouldContain("conn_namespaces"));
+
+        file.Write("netns: host\n");
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync()).Names.ShouldNotContain("conn_namespaces"));
+        (await daemon.ScrapeAsync()).Outcome("namespaces").ShouldBe("ok");
     }
 
     [Fact]

@@ -65,7 +65,7 @@ public sealed class UnprivilegedTests : IDisposable
             File.WriteAllText(path, "");
             File.SetUnixFileMode(path, UnixFileMode.None);
         });
-        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch($"--path.procfs={proc.Path}", "--collector.ports.interval=200ms") { AsNobody = true, Directory = build.Path });
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch($"--path.procfs={proc.Path}", "--collector.ports.interval=200ms", "--netns=host") { AsNobody = true, Directory = build.Path });
 
         Page before = await daemon.ScrapeAsync();
 

@@ -23,7 +23,8 @@ internal sealed class Lab : IDisposable
     {
     }
 
-    private Lab(Process process)
+    /// <summary>A lab that was started otherwise.</summary>
+    public Lab(Process process)
     {
         this.process = process;
         errors = process.StandardError.ReadToEndAsync();
@@ -31,8 +32,8 @@ internal sealed class Lab : IDisposable
         ready = Stopwatch.GetTimestamp();
     }
 
-    /// <summary>Its process id.</summary>
-    public int Pid => process.Id;
+    /// <summary>The process, where whatever started it has become the lab.</summary>
+    public int ProcessId => process.Id;
 
     /// <summary>What it said when all was in place.</summary>
     public string Json { get; }

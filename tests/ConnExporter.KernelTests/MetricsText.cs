@@ -27,6 +27,9 @@ internal sealed class MetricsText
 
     public string Text { get; }
 
+    /// <summary>How many series the page has.</summary>
+    public int Series => rows.Count;
+
     /// <summary>The value of the one row with that name and those labels (each as <c>name="value"</c>), or null.</summary>
     public double? Find(string name, params string[] labels)
     {
@@ -41,5 +44,8 @@ internal sealed class MetricsText
 
     /// <summary>The same, where a row must be there.</summary>
     public double Value(string name, params string[] labels) =>
-        Find(name, labels) ?? throw new InvalidOperationException($"{name}{{{string.Join(',', labels)}}} is not on the page:\n{Text}");
+        Find(name, labels) ?? throw new InvalidOperationException($"{name}{{{string.Join(',', labels)}}} is not on the page, which has of it:\n{string.Join('\n', rows.Where(row => row.Name == name).Select(row => $"{string.Join(',', row.Labels)} {row.Value}"))}");
+
+    /// <summary>The sum of the rows with that name and those labels.</summary>
+    public double Sum(string name, params string[] labels) => rows.Where(row => row.Name == name && labels.All(row.Labels.Contains)).Sum(row => row.Value);
 }

@@ -12,6 +12,14 @@ public sealed class KernelFactAttribute : FactAttribute
     public KernelFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]);
 }
 
+/// <summary>The same for a test with cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class KernelTheoryAttribute : TheoryAttribute
+{
+    /// <summary>Needs what <see cref="KernelFactAttribute"/> needs.</summary>
+    public KernelTheoryAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]);
+}
+
 /// <summary>A test that makes a cgroup (version 2) besides.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class CgroupFactAttribute : FactAttribute

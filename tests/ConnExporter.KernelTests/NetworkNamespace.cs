@@ -45,6 +45,9 @@ internal sealed partial class NetworkNamespace : IDisposable
     /// <summary>Runs a program in it.</summary>
     public string Run(string program, params IEnumerable<string> arguments) => Tool.Run(Patience, "ip", ["netns", "exec", Name, program, .. arguments]);
 
+    /// <summary>Sets a sysctl of its own.</summary>
+    public void Set(string path, string value) => Run("/bin/sh", "-c", $"echo '{value}' >/proc/sys/{path}");
+
     /// <summary>One page of the daemon, by its verb <c>metrics</c>.</summary>
     public MetricsText Page() => new(Run("dotnet", Places.Daemon, "metrics"));
 

@@ -72,10 +72,10 @@ public class OwnerTests(ITestOutputHelper output)
         leaks.ShouldHaveSingleItem();
         (Owner owner, int count) = leaks.Single();
         count.ShouldBe(Leak);
-        owner.Pid.ShouldBe(lab.Pid);
+        owner.Pid.ShouldBe(lab.ProcessId);
         owner.Unit.ShouldBe(unit);
-        owner.Name.ShouldBe(File.ReadAllText($"/proc/{lab.Pid}/comm").TrimEnd('\n'));
-        owner.StartTicks.ShouldBe(ProcessStat.Parse("stat", File.ReadAllBytes($"/proc/{lab.Pid}/stat"), out _).StartTicks);
+        owner.Name.ShouldBe(File.ReadAllText($"/proc/{lab.ProcessId}/comm").TrimEnd('\n'));
+        owner.StartTicks.ShouldBe(ProcessStat.Parse("stat", File.ReadAllBytes($"/proc/{lab.ProcessId}/stat"), out _).StartTicks);
         wanted.CloseWait.ShouldBe(0ul);
 
         start = Stopwatch.GetTimestamp();

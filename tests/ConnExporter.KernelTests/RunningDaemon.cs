@@ -13,10 +13,10 @@ internal sealed class RunningDaemon : IDisposable
     private readonly Process process;
     private readonly StringBuilder log = new();
 
-    public RunningDaemon(NetworkNamespace network)
+    public RunningDaemon(NetworkNamespace network, params IEnumerable<string> flags)
     {
         this.network = network;
-        process = network.Start("dotnet", Places.Daemon, $"--web.listen-address=127.0.0.1:{Port}");
+        process = network.Start("dotnet", [Places.Daemon, $"--web.listen-address=127.0.0.1:{Port}", .. flags]);
         process.OutputDataReceived += Note;
         process.ErrorDataReceived += Note;
         process.BeginOutputReadLine();
@@ -32,6 +32,9 @@ internal sealed class RunningDaemon : IDisposable
             throw;
         }
     }
+
+    /// <summary>Its process: ip replaces itself by the daemon.</summary>
+    public int ProcessId => process.Id;
 
     /// <summary>What it has logged.</summary>
     public string Log

@@ -28,8 +28,8 @@ internal static class Tally
     /// <summary>What the lab has made in one of the two tables.</summary>
     public static string Of(Expectation expected, bool table6) => Show(state => expected.InTable(state, table6));
 
-    /// <summary>What a page says of the daemon's own namespace.</summary>
-    public static string Of(MetricsText page) => Show(state => (long)page.Value("conn_tcp_sockets", "netns=\"self\"", $"state=\"{state}\""));
+    /// <summary>What a page says of a namespace, the daemon's own unless told otherwise.</summary>
+    public static string Of(MetricsText page, string netns = "self") => Show(state => (long)page.Value("conn_tcp_sockets", $"netns=\"{netns}\"", $"state=\"{state}\""));
 
     /// <summary>What <c>ss -tanH</c> lists.</summary>
     public static string OfSs(string listing) =>

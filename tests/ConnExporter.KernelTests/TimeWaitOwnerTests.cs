@@ -12,10 +12,10 @@ public class TimeWaitOwnerTests(ITestOutputHelper output)
 {
     private static readonly InetAddress Loopback = InetAddress.ReadV4([127, 0, 0, 1]);
 
-    [CgroupFact("dotnet", "sh", "sysctl")]
+    [CgroupFact("dotnet", "sh")]
     public void A_client_with_connections_of_a_millisecond_is_named_by_process_and_unit() => Named(useCgroups: true);
 
-    [CgroupFact("dotnet", "sh", "sysctl")]
+    [CgroupFact("dotnet", "sh")]
     public void And_without_cgroups() => Named(useCgroups: false);
 
     [KernelFact("dotnet")]
@@ -53,7 +53,8 @@ public class TimeWaitOwnerTests(ITestOutputHelper output)
     {
         using var cgroup = new TestCgroup();
         using var network = new NetworkNamespace();
-        network.Run("sysctl", "-qw", "net.ipv4.tcp_tw_reuse=0", "net.ipv4.ip_local_port_range=20000 22999");
+        network.Set("net/ipv4/tcp_tw_reuse", "0");
+        network.Set("net/ipv4/ip_local_port_range", "20000 22999");
         using var lab = new Lab(network, cgroup, "churn", "--rate", "300");
         var host = KernelSource.Host();
         KernelSource kernel = host with { OpenSockDiag = () => network.Inside(NetlinkSocket.OpenSockDiag) };
@@ -73,7 +74,7 @@ public class TimeWaitOwnerTests(ITestOutputHelper output)
         }
 
         named.ShouldNotBeEmpty();
-        named.ShouldAllBe(one => one.Owner!.Pid == lab.Pid && one.Unit == cgroup.Name);
+        named.ShouldAllBe(one => one.Owner!.Pid == lab.ProcessId && one.Unit == cgroup.Name);
         named.Select(one => one.Inode).ShouldBeUnique();
         if (useCgroups)
         {

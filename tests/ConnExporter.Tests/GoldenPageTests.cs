@@ -5,6 +5,7 @@ using ConnExporter.Collectors;
 using ConnExporter.Kernel;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Tests.Sampling;
 using ConnExporter.Tests.Support;
 using Serilog.Core;
 
@@ -84,7 +85,7 @@ public partial class GoldenPageTests
 
         // One sample each: the next one is a day away.
         CollectorThread[] threads =
-            [.. CollectorList.All.Select(entry => new CollectorThread(entry.Name, entry.Create(kernel), TimeSpan.FromDays(1), store, time, Logger.None))];
+            [.. CollectorList.All.Select(entry => new CollectorThread(entry.Name, entry.Create(kernel, SamplingBench.Options([])), TimeSpan.FromDays(1), store, time, Logger.None))];
         Array.ForEach(threads, thread => thread.Start());
         SpinWait.SpinUntil(() => store.Current.IsComplete, TimeSpan.FromSeconds(30)).ShouldBeTrue("a collector did not end its sample");
         Array.ForEach(threads, thread => thread.Stop());

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace ConnExporter.Kernel.Netlink;
@@ -13,7 +14,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
     private static readonly TimeSpan ReceiveTimeout = TimeSpan.FromSeconds(5);
 
     private readonly SafeHandle handle;
-    private byte[] buffer = GC.AllocateUninitializedArray<byte>(KernelChunk, pinned: true);
+    private byte[] buffer = ArrayPool<byte>.Shared.Rent(KernelChunk);
     private uint sequence;
 
     /// <summary>Speaks netlink over an open socket. A test gives one end of a datagram pair and plays the kernel at the other.</summary>
@@ -102,7 +103,8 @@ public sealed unsafe class NetlinkSocket : IDisposable
                     int had = buffer.Length;
                     if (length <= 64 * KernelChunk)
                     {
-                        buffer = GC.AllocateUninitializedArray<byte>((int)length, pinned: true);
+                        ArrayPool<byte>.Shared.Return(buffer);
+                        buffer = ArrayPool<byte>.Shared.Rent((int)length);
                     }
 
                     throw new KernelReadException(FailureKind.Broken, "too_large", $"netlink receive: a datagram of {length} bytes did not fit in {had}");
@@ -122,8 +124,16 @@ public sealed unsafe class NetlinkSocket : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => handle.Dispose();
+    /// <summary>Closes the socket and ends every span that was received.</summary>
+    public void Dispose()
+    {
+        handle.Dispose();
+        if (buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            buffer = [];
+        }
+    }
 
     private int Descriptor => (int)handle.DangerousGetHandle();
 }

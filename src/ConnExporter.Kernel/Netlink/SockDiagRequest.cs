@@ -21,6 +21,15 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
     /// <summary>The extension bit for <c>INET_DIAG_SKMEMINFO</c>.</summary>
     public const byte SocketMemory = 1 << (SocketRecord.SocketMemoryAttribute - 1);
 
+    /// <summary>The extension bit for <c>INET_DIAG_INFO</c>: takes each socket's lock, so only for a few.</summary>
+    public const byte Info = 1 << (SocketRecord.InfoAttribute - 1);
+
+    /// <summary>
+    /// Bit 13: sockets that are bound and neither connected nor listening, shown in state CLOSE without a peer. Since Linux 6.8; older kernels
+    /// pass over the bit.
+    /// </summary>
+    public const uint BoundInactive = 1u << 13;
+
     /// <summary>The bytes of the longest request: with <see cref="To"/> an IPv6 address.</summary>
     public const int MaxSize = Size + AttributeHeader + ConditionHeader + 16;
 

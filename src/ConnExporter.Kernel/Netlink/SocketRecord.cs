@@ -9,6 +9,14 @@ public readonly ref struct SocketRecord
     internal const int MessageSize = 72;
     internal const byte SocketMemoryAttribute = 7;
     internal const byte ShutdownAttribute = 8;
+    internal const byte InfoAttribute = 2;
+    private const byte CgroupAttribute = 21;
+    private const byte ZeroWindowTimer = 4;
+
+    // struct tcp_info (linux/tcp.h): milliseconds since the last event of each kind.
+    private const int LastDataSentOffset = 44;
+    private const int LastDataReceivedOffset = 52;
+    private const int LastAckReceivedOffset = 56;
     private const byte FamilyV4 = 2;
     private const int AttributeHeader = 4;
     private const int DropsOffset = 8 * sizeof(uint);
@@ -42,6 +50,12 @@ public readonly ref struct SocketRecord
 
     /// <summary>A TIME_WAIT minisocket or the one an orphan in FIN_WAIT2 leaves behind (timer 3: net/ipv4/inet_diag.c:inet_twsk_diag_fill).</summary>
     public bool IsTimeWaitMinisocket => bytes[2] == 3;
+
+    /// <summary>The peer has closed its window and is asked again and again whether it opens.</summary>
+    public bool IsProbingZeroWindow => bytes[2] == ZeroWindowTimer;
+
+    /// <summary>Time until the timer of the socket runs out; of a minisocket, until it is gone.</summary>
+    public TimeSpan Expires => TimeSpan.FromMilliseconds(MemoryMarshal.Read<uint>(bytes[52..]));
 
     /// <summary>
     /// A socket with everything that belongs to one, neither a request nor a minisocket. Only those carry <c>INET_DIAG_SHUTDOWN</c>, on
@@ -93,6 +107,31 @@ public readonly ref struct SocketRecord
         return false;
     }
 
+    /// <summary>
+    /// The cgroup (version 2) in which the socket was made; accepted connections have their listener's. Since Linux 5.8, full sockets only;
+    /// 1 for all where version 2 is not in use.
+    /// </summary>
+    /// <param name="id">The inode number of the cgroup's directory.</param>
+    public bool TryGetCgroup(out ulong id)
+    {
+        bool found = TryGetAttribute(CgroupAttribute, out ReadOnlySpan<byte> value) && value.Length >= sizeof(ulong);
+        id = found ? MemoryMarshal.Read<ulong>(value) : 0;
+        return found;
+    }
+
+    /// <summary>How long ago the peer sent its last segment, from INET_DIAG_INFO: in CLOSE_WAIT the time since it closed, or less if it still sends.</summary>
+    /// <param name="age">The time, where the record carries it.</param>
+    public bool TryGetSinceLastSegment(out TimeSpan age) => TryGetInfo(LastAckReceivedOffset, out age);
+
+    /// <summary>How long no data went either way, from INET_DIAG_INFO.</summary>
+    /// <param name="idle">The time, where the record carries it.</param>
+    public bool TryGetIdle(out TimeSpan idle)
+    {
+        bool found = TryGetInfo(LastDataSentOffset, out TimeSpan sent) & TryGetInfo(LastDataReceivedOffset, out TimeSpan received);
+        idle = sent < received ? sent : received;
+        return found;
+    }
+
     /// <summary>Finds an attribute.</summary>
     /// <param name="type">Its number (<c>INET_DIAG_*</c>).</param>
     /// <param name="value">Its bytes.</param>
@@ -110,6 +149,13 @@ public readonly ref struct SocketRecord
 
         value = default;
         return false;
+    }
+
+    private bool TryGetInfo(int offset, out TimeSpan time)
+    {
+        bool found = TryGetAttribute(InfoAttribute, out ReadOnlySpan<byte> info) && info.Length >= offset + sizeof(uint);
+        time = found ? TimeSpan.FromMilliseconds(MemoryMarshal.Read<uint>(info[offset..])) : default;
+        return found;
     }
 
     // Attributes start at multiples of 4; the last one may come without its padding.

@@ -1,14 +1,15 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 
 namespace ConnExporter.Kernel.Proc;
 
-/// <summary>A file of any length read line by line through one kept buffer. For one thread at a time.</summary>
+/// <summary>A file of any length read line by line through one buffer, which is kept while the file is open. For one thread at a time.</summary>
 public sealed unsafe class LineFile : IDisposable
 {
     private const int BufferSize = 64 * 1024;
     private readonly byte[] pathBytes;
-    private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(BufferSize);
+    private byte[] buffer = [];
     private DescriptorHandle? handle;
     private int start;
     private int end;
@@ -34,6 +35,8 @@ public sealed unsafe class LineFile : IDisposable
             int descriptor = LibC.OpenAt(LibC.AtFdCwd, path, LibC.OpenReadOnly | LibC.OpenCloseOnExec);
             handle = descriptor >= 0 ? new DescriptorHandle(descriptor) : throw KernelReadException.FromErrno(Path, Marshal.GetLastPInvokeError());
         }
+
+        buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
     }
 
     /// <summary>Reads the next line without its end; the span holds until the next call.</summary>
@@ -62,12 +65,17 @@ public sealed unsafe class LineFile : IDisposable
         }
     }
 
-    /// <summary>Closes the file.</summary>
+    /// <summary>Closes the file and ends the span of its last line.</summary>
     public void Dispose()
     {
         handle?.Dispose();
         handle = null;
         start = end = 0;
+        if (buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            buffer = [];
+        }
     }
 
     private bool Fill()

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -6,7 +7,8 @@ namespace ConnExporter.Kernel.Proc;
 /// <summary>One file of a proc or sysctl tree, with its descriptor and its buffer kept between reads. For one thread at a time.</summary>
 /// <remarks>
 /// <c>pread</c> on a kept descriptor makes the kernel render the file anew and costs half of what opening it again would. A read that fails
-/// closes the descriptor: the next one opens again and so finds a module that was loaded or a namespace that went away.
+/// closes the descriptor: the next one opens again and so finds a module that was loaded or a namespace that went away. The buffer is the
+/// pool's again when the file is closed, so that the files of a thousand namespaces, read in turn, take no more memory than those of one.
 /// </remarks>
 public sealed unsafe class ProcFile : IDisposable
 {
@@ -84,11 +86,12 @@ public sealed unsafe class ProcFile : IDisposable
         return fields.TryNextNumber(out ulong value) && fields.AtEnd ? value : throw KernelReadException.Parse(Path, "one number", content);
     }
 
-    /// <summary>Closes the descriptor; a later read opens it again.</summary>
+    /// <summary>Closes the descriptor and ends every span that was read; a later read opens it again.</summary>
     public void Dispose()
     {
         handle?.Dispose();
         handle = null;
+        UseBuffer([]);
     }
 
     private DescriptorHandle Open()
@@ -140,6 +143,18 @@ public sealed unsafe class ProcFile : IDisposable
             throw new KernelReadException(FailureKind.Broken, "too_large", $"{Path}: more than {SizeLimit} bytes");
         }
 
-        Array.Resize(ref buffer, buffer.Length == 0 ? FirstBuffer : buffer.Length * 2);
+        byte[] larger = ArrayPool<byte>.Shared.Rent(buffer.Length == 0 ? FirstBuffer : buffer.Length * 2);
+        buffer.CopyTo(larger, 0);
+        UseBuffer(larger);
+    }
+
+    private void UseBuffer(byte[] next)
+    {
+        if (buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        buffer = next;
     }
 }

@@ -131,6 +131,28 @@ public sealed unsafe class ProcessTable : IDisposable
         return List(path, out count);
     }
 
+    /// <summary>Reads the inode number of a file of a process, links followed.</summary>
+    /// <param name="pid">The process.</param>
+    /// <param name="name">The file below the process's directory, at most 18 bytes.</param>
+    /// <param name="inode">The number.</param>
+    /// <exception cref="KernelReadException">Broken for an errno that does not mean gone or denied.</exception>
+    public ProcessAccess ReadInode(int pid, ReadOnlySpan<byte> name, out ulong inode)
+    {
+        Span<byte> path = stackalloc byte[32];
+        PathOf(pid, name, path);
+        return ReadInode(path, out inode);
+    }
+
+    /// <summary>Reads the inode number of a file below the root.</summary>
+    /// <param name="path">The path below the root, ended by NUL.</param>
+    /// <param name="inode">The number.</param>
+    internal ProcessAccess ReadInode(ReadOnlySpan<byte> path, out ulong inode)
+    {
+        ProcessAccess access = Stat(path, out LibC.StatxBuffer status);
+        inode = status.Inode;
+        return access;
+    }
+
     /// <summary>Reads a small file of a process; the span holds until the next call on this object.</summary>
     /// <param name="pid">The process.</param>
     /// <param name="name">The file below the process's directory.</param>

@@ -9,6 +9,7 @@ namespace ConnExporter.Collectors;
 internal sealed class ConntrackCollector : Collector
 {
     private readonly string netns;
+    private readonly bool isOwn;
     private readonly ProcFile count;
     private readonly ProcFile max;
     private readonly ProcFile buckets;
@@ -18,6 +19,7 @@ internal sealed class ConntrackCollector : Collector
     public ConntrackCollector(KernelSource kernel)
     {
         netns = kernel.Namespace;
+        isOwn = kernel.IsOwnNamespace;
         count = kernel.Proc.File("sys/net/netfilter/nf_conntrack_count");
         max = kernel.Proc.File("sys/net/netfilter/nf_conntrack_max");
         buckets = kernel.Proc.File("sys/net/netfilter/nf_conntrack_buckets");
@@ -29,11 +31,14 @@ internal sealed class ConntrackCollector : Collector
     {
         ulong entries = count.ReadNumber();
 
-        // Older kernels show max and buckets in the first network namespace only; the hash table is one for all and its size is also in sysfs.
-        return new ConntrackReading(netns, entries, max.ReadNumberIfThere(), buckets.ReadNumberIfThere() ?? hashSize.ReadNumberIfThere(), ReadStatistics());
+        // Older kernels show max and buckets in the first network namespace only; the hash table is one for all and its size is also in sysfs. On the
+        // page both are the host's: the readings of other namespaces leave them to ours.
+        return isOwn
+            ? new ConntrackReading(netns, entries, max.ReadNumberIfThere(), buckets.ReadNumberIfThere() ?? hashSize.ReadNumberIfThere(), ReadStatistics())
+            : new ConntrackReading(netns, entries, limit: null, buckets: null, ReadStatistics());
     }
 
-    public override void Dispose()
+    public override void Close()
     {
         count.Dispose();
         max.Dispose();

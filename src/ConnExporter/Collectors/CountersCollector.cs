@@ -30,7 +30,7 @@ internal sealed class CountersCollector : Collector
         return new CountersReading(netns, tcp, tcpExt);
     }
 
-    public override void Dispose()
+    public override void Close()
     {
         snmp.Dispose();
         netstat.Dispose();
@@ -88,6 +88,8 @@ internal sealed class CountersReading : Reading
     internal static readonly byte[][] TcpNames = [.. Tcp.Select(counter => Encoding.ASCII.GetBytes(counter.KernelName))];
     internal static readonly byte[][] TcpExtNames = [.. TcpExt.Select(counter => Encoding.ASCII.GetBytes(counter.KernelName))];
 
+    private static readonly int Overflows = Array.FindIndex(TcpExt, counter => counter.KernelName == "ListenOverflows");
+
     private readonly string netns;
     private readonly ulong?[] tcp;
     private readonly ulong?[] tcpExt;
@@ -98,6 +100,12 @@ internal sealed class CountersReading : Reading
         this.tcp = tcp;
         this.tcpExt = tcpExt;
     }
+
+    /// <summary>Connection attempts turned away because an accept queue was full; null where this kernel does not tell.</summary>
+    public ulong? ListenOverflows => tcpExt[Overflows];
+
+    /// <summary>Writes <see cref="ListenOverflows"/> alone.</summary>
+    public void WriteOverflows(ExpositionWriter page) => page.Write(TcpExt[Overflows].Family, ListenOverflows, netns);
 
     public override void Write(ExpositionWriter page)
     {

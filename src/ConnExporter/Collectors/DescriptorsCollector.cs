@@ -20,7 +20,7 @@ internal sealed class DescriptorsCollector : Collector
     public override Reading Collect(CollectContext context) =>
         new DescriptorsReading(FileCounts.Parse(fileNumbers.Path, fileNumbers.Read()), processLimit.ReadNumberIfThere());
 
-    public override void Dispose()
+    public override void Close()
     {
         fileNumbers.Dispose();
         processLimit.Dispose();

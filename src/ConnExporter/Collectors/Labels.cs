@@ -1,3 +1,5 @@
+using ConnExporter.Kernel.Netlink;
+
 namespace ConnExporter.Collectors;
 
 /// <summary>Label values that several collectors share.</summary>
@@ -5,4 +7,12 @@ internal static class Labels
 {
     /// <summary>The row that holds what a bound left out, so that sums hold.</summary>
     public const string Other = "other";
+
+    /// <summary>The states of a TCP socket under the names they have on the page.</summary>
+    public static readonly (TcpState State, string Label)[] States =
+    [
+        (TcpState.Established, "established"), (TcpState.SynSent, "syn_sent"), (TcpState.SynRecv, "syn_recv"), (TcpState.FinWait1, "fin_wait1"),
+        (TcpState.FinWait2, "fin_wait2"), (TcpState.TimeWait, "time_wait"), (TcpState.Close, "close"), (TcpState.CloseWait, "close_wait"),
+        (TcpState.LastAck, "last_ack"), (TcpState.Listen, "listen"), (TcpState.Closing, "closing"), (TcpState.Unknown, "unknown"),
+    ];
 }

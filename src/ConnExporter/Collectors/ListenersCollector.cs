@@ -32,7 +32,13 @@ internal sealed class ListenersCollector : Collector
     private uint round;
     private long began;
 
-    public ListenersCollector(KernelSource kernel) => this.kernel = kernel;
+    private readonly int shown;
+
+    public ListenersCollector(KernelSource kernel, int shown = Shown)
+    {
+        this.kernel = kernel;
+        this.shown = shown;
+    }
 
     public override Reading Collect(CollectContext context)
     {
@@ -58,7 +64,11 @@ internal sealed class ListenersCollector : Collector
         return Read(context);
     }
 
-    public override void Dispose() => sockDiag?.Dispose();
+    public override void Close()
+    {
+        sockDiag?.Dispose();
+        sockDiag = null;
+    }
 
     private void Dump()
     {
@@ -135,8 +145,8 @@ internal sealed class ListenersCollector : Collector
     private ListenersReading Read(CollectContext context)
     {
         List<Listener> open = [.. listeners.Values.Where(listener => listener.Round == round)];
-        IEnumerable<Listener> fullest = open.Count <= Shown ? open : open.OrderByDescending(listener => listener.Fullness).ThenByDescending(listener => listener.Drops).Take(Shown);
-        context.Drop("conn_listener_accept_queue", Math.Max(0, open.Count - Shown));
+        IEnumerable<Listener> fullest = open.Count <= shown ? open : open.OrderByDescending(listener => listener.Fullness).ThenByDescending(listener => listener.Drops).Take(shown);
+        context.Drop("conn_listener_accept_queue", Math.Max(0, open.Count - shown));
         bool drops = members.TrueForAll(member => member.Drops is not null);
         return new ListenersReading(
             kernel.Namespace,
@@ -202,6 +212,12 @@ internal sealed class ListenersReading : Reading
         this.netns = netns;
         this.rows = rows;
     }
+
+    /// <summary>Rows.</summary>
+    public int Count => rows.Length;
+
+    /// <summary>Whether an accept queue has overflowed: it holds one more than its limit.</summary>
+    public bool HasFullQueue => rows.Any(row => row.Queue > row.Limit);
 
     public override void Write(ExpositionWriter page)
     {

@@ -26,7 +26,7 @@ internal sealed class PortsCollector : Collector
         return new PortsReading(netns, ports, excluded.CountIn(ports.First, ports.Last));
     }
 
-    public override void Dispose()
+    public override void Close()
     {
         range.Dispose();
         reserved.Dispose();

@@ -51,7 +51,7 @@ internal sealed class ProcessesCollector : Collector
         return Read(context, seen, unreadable);
     }
 
-    public override void Dispose() => table.Dispose();
+    public override void Close() => table.Dispose();
 
     private ProcessAccess Look(int pid)
     {

@@ -37,7 +37,7 @@ internal sealed class SelfCollector : Collector
             ProcessLimits.ParseSoftOpenFiles(limits.Path, limits.Read()));
     }
 
-    public override void Dispose()
+    public override void Close()
     {
         stat.Dispose();
         limits.Dispose();

@@ -9,6 +9,7 @@ namespace ConnExporter.Collectors;
 internal sealed class SockStatCollector : Collector
 {
     private readonly string netns;
+    private readonly bool isOwn;
     private readonly ProcFile sockstat;
     private readonly ProcFile memory;
     private readonly ProcFile maxOrphans;
@@ -17,6 +18,7 @@ internal sealed class SockStatCollector : Collector
     public SockStatCollector(KernelSource kernel)
     {
         netns = kernel.Namespace;
+        isOwn = kernel.IsOwnNamespace;
         sockstat = kernel.Proc.NetFile("sockstat");
         memory = kernel.Proc.File("sys/net/ipv4/tcp_mem");
         maxOrphans = kernel.Proc.File("sys/net/ipv4/tcp_max_orphans");
@@ -25,11 +27,17 @@ internal sealed class SockStatCollector : Collector
 
     public override Reading Collect(CollectContext context)
     {
+        // All but this limit is the whole host's.
+        if (!isOwn)
+        {
+            return new SockStatReading(netns, counts: null, limits: null, maxOrphans: null, maxTimeWait.ReadNumberIfThere());
+        }
+
         var counts = SockStat.Parse(sockstat.Path, sockstat.Read());
         return new SockStatReading(netns, counts, ReadMemoryLimits(), maxOrphans.ReadNumberIfThere(), maxTimeWait.ReadNumberIfThere());
     }
 
-    public override void Dispose()
+    public override void Close()
     {
         sockstat.Dispose();
         memory.Dispose();
@@ -51,7 +59,7 @@ internal sealed class SockStatCollector : Collector
     }
 }
 
-/// <summary>Orphans, memory and limits at one time; null where this namespace does not show them.</summary>
+/// <summary>Orphans, memory and limits at one time; null where this namespace does not show them, or leaves them to our own.</summary>
 internal sealed class SockStatReading : Reading
 {
     private static readonly MetricFamily Orphans = MetricFamily.Gauge("conn_tcp_orphaned_sockets", "TCP sockets of the host that no process holds any more.");
@@ -69,12 +77,12 @@ internal sealed class SockStatReading : Reading
         "conn_tcp_time_wait_limit", "net.ipv4.tcp_max_tw_buckets: above it sockets close without TIME_WAIT.", "netns");
 
     private readonly string netns;
-    private readonly SockStat counts;
+    private readonly SockStat? counts;
     private readonly MemoryLimits? limits;
     private readonly ulong? maxOrphans;
     private readonly ulong? maxTimeWait;
 
-    public SockStatReading(string netns, SockStat counts, MemoryLimits? limits, ulong? maxOrphans, ulong? maxTimeWait)
+    public SockStatReading(string netns, SockStat? counts, MemoryLimits? limits, ulong? maxOrphans, ulong? maxTimeWait)
     {
         this.netns = netns;
         this.counts = counts;
@@ -86,9 +94,9 @@ internal sealed class SockStatReading : Reading
     public override void Write(ExpositionWriter page)
     {
         ulong pageSize = (ulong)SystemClock.PageSize;
-        page.Write(Orphans, counts.Orphans);
+        page.Write(Orphans, counts?.Orphans);
         page.Write(OrphansLimit, maxOrphans);
-        page.Write(Memory, counts.MemoryPages * pageSize);
+        page.Write(Memory, counts?.MemoryPages * pageSize);
         page.Write(Pressure, limits?.PressurePages * pageSize);
         page.Write(MemoryLimit, limits?.LimitPages * pageSize);
         page.Write(TimeWaitLimit, maxTimeWait, netns);

@@ -49,9 +49,17 @@ internal sealed class ConfigurationSources
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
             ProcPath = Values.Directory(One(given, "path.procfs")),
             SysPath = Values.Path(One(given, "path.sysfs")),
+            Namespaces = Values.NamespaceScope(One(given, "netns")),
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
+            Census = new CensusOptions(
+                Values.Count(One(given, Settings.CensusTop)),
+                Values.Count(One(given, Settings.CensusDestinations)),
+                Values.Count(One(given, Settings.CensusKeys)),
+                Values.Count(One(given, Settings.CensusFoldV4)),
+                Values.Count(One(given, Settings.CensusFoldV6)),
+                Values.Switch(One(given, Settings.CensusIdleAges))),
         };
     }
 
@@ -73,6 +81,9 @@ internal sealed class ConfigurationSources
             case SettingKind.Interval:
                 Values.Interval(value);
                 break;
+            case SettingKind.Count:
+                Values.Count(value);
+                break;
             case SettingKind.ListenAddress:
                 Values.ListenAddress(value);
                 break;
@@ -84,6 +95,9 @@ internal sealed class ConfigurationSources
                 break;
             case SettingKind.LogFormat:
                 Values.LogFormat(value);
+                break;
+            case SettingKind.NamespaceScope:
+                Values.NamespaceScope(value);
                 break;
             case SettingKind.Path:
                 Values.Path(value);

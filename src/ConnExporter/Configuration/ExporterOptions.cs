@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using ConnExporter.Kernel.Namespaces;
 using Serilog.Events;
 
 namespace ConnExporter.Configuration;
@@ -19,6 +20,9 @@ internal sealed record ExporterOptions
     /// <summary>Where sysfs is mounted.</summary>
     public required string SysPath { get; init; }
 
+    /// <summary>Which network namespaces are read besides our own.</summary>
+    public required NamespaceScope Namespaces { get; init; }
+
     /// <summary>The least severe level that is logged.</summary>
     public required LogEventLevel LogLevel { get; init; }
 
@@ -27,7 +31,19 @@ internal sealed record ExporterOptions
 
     /// <summary>The enabled collectors and their intervals.</summary>
     public required ImmutableDictionary<string, TimeSpan> Collectors { get; init; }
+
+    /// <summary>How the census counts and what it shows.</summary>
+    public required CensusOptions Census { get; init; }
 }
+
+/// <summary>How the census counts and what it shows.</summary>
+/// <param name="Top">Rows of each family that names holders.</param>
+/// <param name="Destinations">Rows of the family of destinations.</param>
+/// <param name="Keys">Keys of each kind that are counted exactly; beyond it the counts have a known error.</param>
+/// <param name="FoldV4">Bits of an IPv4 peer's address that are told apart.</param>
+/// <param name="FoldV6">Bits of an IPv6 peer's address that are told apart.</param>
+/// <param name="IdleAges">Whether the idle times of ESTABLISHED sockets are asked for, which takes each socket's lock.</param>
+internal sealed record CensusOptions(int Top, int Destinations, int Keys, int FoldV4, int FoldV6, bool IdleAges);
 
 /// <summary>How log lines look.</summary>
 internal enum LogFormat

@@ -29,6 +29,9 @@ internal enum SettingKind
     /// <summary>A duration such as 500ms, 5s or 1m.</summary>
     Interval,
 
+    /// <summary>A whole number.</summary>
+    Count,
+
     /// <summary><c>[address]:port</c>.</summary>
     ListenAddress,
 
@@ -37,4 +40,7 @@ internal enum SettingKind
 
     /// <summary>logfmt or json.</summary>
     LogFormat,
+
+    /// <summary>auto, host or all.</summary>
+    NamespaceScope,
 }

@@ -10,6 +10,12 @@ internal static class Settings
     public const string VariablePrefix = "CONN_EXPORTER_";
     public const string ConfigFile = "config.file";
     public const string DisableDefaults = "collector.disable-defaults";
+    public const string CensusTop = "collector.census.top";
+    public const string CensusDestinations = "collector.census.destinations";
+    public const string CensusKeys = "collector.census.keys";
+    public const string CensusFoldV4 = "collector.census.fold-v4";
+    public const string CensusFoldV6 = "collector.census.fold-v6";
+    public const string CensusIdleAges = "collector.census.idle-ages";
 
     /// <summary>All settings, in the order of the help text.</summary>
     public static ImmutableArray<Setting> All { get; } =
@@ -18,6 +24,13 @@ internal static class Settings
         new("web.telemetry-path", SettingKind.UrlPath, "/metrics", "Path of the metrics page."),
         new(DisableDefaults, SettingKind.Switch, "false", "Switch off every collector that is not switched on by name."),
         .. CollectorList.All.SelectMany(CollectorSettings),
+        new(CensusTop, SettingKind.Count, "20", "Rows of each family that names holders, 1 to 200; the rest is summed in the row 'other'."),
+        new(CensusDestinations, SettingKind.Count, "50", "Rows of the family of destinations, 1 to 200."),
+        new(CensusKeys, SettingKind.Count, "65536", "Distinct peers, destinations, units and ports counted exactly, 1000 to 1000000; beyond it with a known error."),
+        new(CensusFoldV4, SettingKind.Count, "32", "Leading bits of IPv4 peers that are told apart, 8 to 32."),
+        new(CensusFoldV6, SettingKind.Count, "128", "Leading bits of IPv6 peers that are told apart, 16 to 128."),
+        new(CensusIdleAges, SettingKind.Switch, "false", "Ask how long ESTABLISHED sockets have been idle; costly with many."),
+        new("netns", SettingKind.NamespaceScope, "auto", "Network namespaces to read: host, only the exporter's own; auto, the others too as far as is permitted; all, the same, and denied where none can be entered."),
         new("path.procfs", SettingKind.Path, "/proc", "Where proc is mounted."),
         new("path.sysfs", SettingKind.Path, "/sys", "Where sysfs is mounted."),
         new("log.level", SettingKind.LogLevel, "info", "Least severe messages to log: debug, info, warn or error."),

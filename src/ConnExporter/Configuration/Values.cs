@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using ConnExporter.Kernel.Namespaces;
 using Serilog.Events;
 
 namespace ConnExporter.Configuration;
@@ -43,6 +44,21 @@ internal static class Values
         }
 
         throw given.Wrong("expected a duration such as 500ms, 5s or 1m");
+    }
+
+    /// <summary>A whole number within the bounds of its setting.</summary>
+    public static int Count(Given given)
+    {
+        (int low, int high) = given.Setting.Key switch
+        {
+            Settings.CensusKeys => (1000, 1_000_000),
+            Settings.CensusFoldV4 => (8, 32),
+            Settings.CensusFoldV6 => (16, 128),
+            _ => (1, 200),
+        };
+        return int.TryParse(given.Text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= low && count <= high
+            ? count
+            : throw given.Wrong($"expected a whole number from {low} to {high}");
     }
 
     /// <summary>A duration as a user would write it.</summary>
@@ -96,6 +112,15 @@ internal static class Values
         "warn" => LogEventLevel.Warning,
         "error" => LogEventLevel.Error,
         _ => throw given.Wrong("expected debug, info, warn or error"),
+    };
+
+    /// <summary>auto, host or all.</summary>
+    public static NamespaceScope NamespaceScope(Given given) => given.Text switch
+    {
+        "auto" => Kernel.Namespaces.NamespaceScope.Auto,
+        "host" => Kernel.Namespaces.NamespaceScope.Host,
+        "all" => Kernel.Namespaces.NamespaceScope.All,
+        _ => throw given.Wrong("expected auto, host or all"),
     };
 
     /// <summary>logfmt or json.</summary>

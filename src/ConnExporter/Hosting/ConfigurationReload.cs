@@ -44,7 +44,7 @@ internal sealed class ConfigurationReload
 
                 sampler.Apply(wanted);
                 logging.SetLevel(wanted.LogLevel);
-                inForce = inForce with { Collectors = wanted.Collectors, LogLevel = wanted.LogLevel };
+                inForce = inForce with { Collectors = wanted.Collectors, Namespaces = wanted.Namespaces, LogLevel = wanted.LogLevel };
                 store.Update(snapshot => snapshot with { Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) });
                 log.Information("The configuration was read again and is in force");
             }
@@ -66,6 +66,7 @@ internal sealed class ConfigurationReload
             ("web.telemetry-path", wanted.TelemetryPath != inForce.TelemetryPath),
             ("path.procfs", wanted.ProcPath != inForce.ProcPath),
             ("path.sysfs", wanted.SysPath != inForce.SysPath),
+            ("collector.census.*", wanted.Census != inForce.Census),
             ("log.format", wanted.LogFormat != inForce.LogFormat),
         ];
         return fixedAtStart.Where(setting => setting.Changed).Select(setting => setting.Key);

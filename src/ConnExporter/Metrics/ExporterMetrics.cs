@@ -89,12 +89,10 @@ internal static class ExporterMetrics
             }
         }
 
-        foreach (CollectorState state in snapshot.Collectors)
+        // Two collectors may bound one family.
+        foreach (IGrouping<string, KeyValuePair<string, ulong>> dropped in snapshot.Collectors.SelectMany(state => state.Dropped).GroupBy(dropped => dropped.Key))
         {
-            foreach ((string family, ulong count) in state.Dropped)
-            {
-                page.Write(Dropped, count, family);
-            }
+            page.Write(Dropped, dropped.Aggregate(0ul, (sum, dropped) => sum + dropped.Value), dropped.Key);
         }
     }
 

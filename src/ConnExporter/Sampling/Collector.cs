@@ -1,3 +1,4 @@
+using ConnExporter.Configuration;
 using ConnExporter.Kernel;
 
 namespace ConnExporter.Sampling;
@@ -10,8 +11,11 @@ internal abstract class Collector : IDisposable
     /// <exception cref="KernelReadException">There is no reading; the exception says whether it is Absent, Denied or Broken.</exception>
     public abstract Reading Collect(CollectContext context);
 
-    /// <summary>Closes what it keeps open.</summary>
-    public abstract void Dispose();
+    /// <summary>Closes what it keeps open. What it knows it keeps: the next <see cref="Collect"/> opens again.</summary>
+    public abstract void Close();
+
+    /// <inheritdoc/>
+    public void Dispose() => Close();
 }
 
 /// <summary>A collector as the list names it.</summary>
@@ -19,4 +23,8 @@ internal abstract class Collector : IDisposable
 /// <param name="DefaultInterval">How often it reads unless told otherwise.</param>
 /// <param name="Summary">What it reads, in half a line for the help text.</param>
 /// <param name="Create">Makes it.</param>
-internal sealed record CollectorEntry(string Name, TimeSpan DefaultInterval, string Summary, Func<KernelSource, Collector> Create);
+internal sealed record CollectorEntry(string Name, TimeSpan DefaultInterval, string Summary, Func<KernelSource, ExporterOptions, Collector> Create)
+{
+    /// <summary>Whether <see cref="ExporterOptions.Namespaces"/> means something to it: then a change makes it anew.</summary>
+    public bool FollowsScope { get; init; }
+}

@@ -28,7 +28,7 @@ internal sealed class CollectorThread
         this.collector = collector;
         this.store = store;
         this.time = time;
-        context = new CollectContext(time, warning => log.Warning("Collector {Collector}: {Warning}", name, warning));
+        context = new CollectContext(time, warning => log.Warning("Collector {Collector}: {Warning}", name, warning), () => Interlocked.Exchange(ref startedAt, time.GetTimestamp()));
         failures = new FailureLog(name, time, log);
         intervalTicks = interval.Ticks;
         thread = new Thread(Run, StackSize) { Name = name, IsBackground = true };
@@ -49,7 +49,7 @@ internal sealed class CollectorThread
         }
     }
 
-    /// <summary>How long the sample in progress has been waiting for the kernel; null between samples.</summary>
+    /// <summary>How long the sample in progress has been waiting for an answer of the kernel; null between samples.</summary>
     public TimeSpan? Waiting => sampling ? time.GetElapsedTime(Interlocked.Read(ref startedAt)) : null;
 
     public void Start() => thread.Start();
@@ -116,7 +116,7 @@ internal sealed class CollectorThread
             failure = new KernelReadException(FailureKind.Broken, "internal", $"a defect in this program: {e.Message}", e);
         }
 
-        TimeSpan cpu = ThreadClock.CpuTime() - cpuBefore;
+        TimeSpan cpu = ThreadClock.CpuTime() - cpuBefore + context.TakeSpent();
         long end = time.GetTimestamp();
         sampling = false;
         failures.Report(failure);

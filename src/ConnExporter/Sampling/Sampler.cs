@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Namespaces;
 using Microsoft.Extensions.Hosting;
 using Serilog;
 
@@ -27,6 +28,7 @@ internal sealed class Sampler : BackgroundService
     private readonly ILogger log;
     private readonly Lock gate = new();
     private readonly List<CollectorThread> threads = [];
+    private NamespaceScope? scope;
 
     /// <summary>A sampler with no collector yet: <see cref="Apply"/> starts them.</summary>
     public Sampler(SnapshotStore store, ImmutableArray<CollectorEntry> list, KernelSource kernel, TimeProvider time, SystemdNotifier systemd, ILogger log)
@@ -44,12 +46,15 @@ internal sealed class Sampler : BackgroundService
     {
         lock (gate)
         {
-            foreach (CollectorThread thread in threads.Where(thread => !options.Collectors.ContainsKey(thread.Name)))
+            // What reads other network namespaces starts anew when it is told to read others than before.
+            HashSet<string> outdated = scope == options.Namespaces ? [] : [.. list.Where(entry => entry.FollowsScope).Select(entry => entry.Name)];
+            scope = options.Namespaces;
+            foreach (CollectorThread thread in threads.Where(thread => !options.Collectors.ContainsKey(thread.Name) || outdated.Contains(thread.Name)).ToList())
             {
                 thread.Stop();
+                threads.Remove(thread);
             }
 
-            threads.RemoveAll(thread => !options.Collectors.ContainsKey(thread.Name));
             store.Update(snapshot => snapshot with { Collectors = Arrange(snapshot, options) });
             foreach (CollectorEntry entry in list)
             {
@@ -64,7 +69,7 @@ internal sealed class Sampler : BackgroundService
                     continue;
                 }
 
-                var started = new CollectorThread(entry.Name, entry.Create(kernel), interval, store, time, log);
+                var started = new CollectorThread(entry.Name, entry.Create(kernel, options), interval, store, time, log);
                 threads.Add(started);
                 started.Start();
             }

@@ -1,6 +1,7 @@
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
 using ConnExporter.Sampling;
+using ConnExporter.Tests.Sampling;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Collectors;
@@ -27,7 +28,7 @@ public class CollectorListTests
     {
         using var sockDiag = new FakeSockDiag();
 
-        using (Collector collector = CollectorList.All.Single(entry => entry.Name == name).Create(sockDiag.Kernel("/nonexistent")))
+        using (Collector collector = CollectorList.All.Single(entry => entry.Name == name).Create(sockDiag.Kernel("/nonexistent"), SamplingBench.Options([])))
         {
             collector.ShouldNotBeNull();
         }

@@ -1,4 +1,5 @@
 using ConnExporter.Configuration;
+using ConnExporter.Kernel.Namespaces;
 using FsCheck;
 using FsCheck.Fluent;
 using Serilog.Events;
@@ -43,6 +44,19 @@ public class ValuesTests
     public void Anything_else_is_no_interval(string text) =>
         Complaint(() => Values.Interval(Given("collector.self.interval", text)))
             .ShouldBe($"--collector.self.interval: '{text}': expected a duration such as 500ms, 5s or 1m");
+
+    [Theory]
+    [InlineData("auto", NamespaceScope.Auto)]
+    [InlineData("host", NamespaceScope.Host)]
+    [InlineData("all", NamespaceScope.All)]
+    public void A_scope_of_network_namespaces_is_one_of_three(string text, NamespaceScope scope) => Values.NamespaceScope(Given("netns", text)).ShouldBe(scope);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Auto")]
+    [InlineData("none")]
+    public void Anything_else_is_no_scope(string text) =>
+        Complaint(() => Values.NamespaceScope(Given("netns", text))).ShouldBe($"--netns: '{text}': expected auto, host or all");
 
     [Theory]
     [InlineData("0s")]

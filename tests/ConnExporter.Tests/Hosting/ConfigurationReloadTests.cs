@@ -138,7 +138,7 @@ public sealed class ConfigurationReloadTests : IDisposable
         Heard().ShouldBe("READY=1");
     }
 
-    private static CollectorEntry Entry(string name) => new(name, SamplingBench.Interval, "a test", _ => new ScriptedCollector(name, _ => 1));
+    private static CollectorEntry Entry(string name) => new(name, SamplingBench.Interval, "a test", (_, _) => new ScriptedCollector(name, _ => 1));
 
     private void File(string content) => directory.Write("x.yml", content);
 

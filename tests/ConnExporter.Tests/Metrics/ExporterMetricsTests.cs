@@ -69,6 +69,14 @@ public class ExporterMetricsTests
         Page(Waiting with { Dropped = ImmutableSortedDictionary<string, ulong>.Empty.Add("conn_a", 0).Add("conn_b", 12) })
             .Of("conn_series_dropped_total").ShouldBe(["conn_a 0", "conn_b 12"]);
 
+    [Fact]
+    public void What_two_collectors_left_out_of_one_family_is_one_series()
+    {
+        CollectorState bounded = Waiting with { Dropped = ImmutableSortedDictionary<string, ulong>.Empty.Add("conn_a", 2) };
+
+        Page(bounded, bounded with { Name = "second" }).Of("conn_series_dropped_total").ShouldBe(["conn_a 4"]);
+    }
+
     [Theory]
     [InlineData(true, "1")]
     [InlineData(false, "0")]

@@ -40,4 +40,27 @@ public class CollectContextTests
 
         context.Dropped.ShouldBe([new("conn_a", 0), new("conn_b", 5)]);
     }
+
+    [Fact]
+    public void A_part_counts_for_the_whole_and_says_nothing()
+    {
+        CollectContext part = context.ForPart();
+        part.Reject(2);
+        part.Drop("conn_a", 3);
+        part.Note("slow");
+
+        context.TakeRejected().ShouldBe(2ul);
+        context.Dropped.ShouldBe([new("conn_a", 3)]);
+        said.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Cpu_time_of_other_threads_is_taken_once()
+    {
+        context.Spend(TimeSpan.FromMilliseconds(2));
+        context.Spend(TimeSpan.FromMilliseconds(3));
+
+        context.TakeSpent().ShouldBe(TimeSpan.FromMilliseconds(5));
+        context.TakeSpent().ShouldBe(TimeSpan.Zero);
+    }
 }

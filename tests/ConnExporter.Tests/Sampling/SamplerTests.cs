@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Sampling;
 using ConnExporter.Tests.Support;
 
@@ -140,6 +141,57 @@ public sealed class SamplerTests : IDisposable
 
         bench.Sampler.Watch();
         bench.Logged.Take().ShouldBe(["<4>Collector a is stuck: the kernel has not answered for 2 s"]);
+    }
+
+    [Fact]
+    public void A_sample_that_asks_the_kernel_often_is_not_stuck_while_each_answer_comes_in_time()
+    {
+        bench.Start("a");
+        using var first = new Held();
+        using var second = new Held();
+        using var third = new Held();
+        var caller = new Thread(() => bench.Sample("a", context =>
+        {
+            first.Wait(0);
+            context.Answered();
+            second.Wait(0);
+            context.Answered();
+            return third.Wait(9);
+        }));
+        caller.Start();
+
+        foreach (Held held in (Held[])[first, second])
+        {
+            held.AwaitBegun();
+            bench.Time.Advance(Sampler.StuckAfter * 0.75);
+            bench.Sampler.Watch();
+            bench.State("a").Outcome.ShouldBe(Outcome.Ok);
+            held.Dispose();
+        }
+
+        third.AwaitBegun();
+        bench.Time.Advance(Sampler.StuckAfter * 1.1);
+        bench.Sampler.Watch();
+        bench.State("a").Outcome.ShouldBe(Outcome.Stuck);
+        third.Dispose();
+        caller.Join(TimeSpan.FromSeconds(10)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Another_scope_makes_what_follows_it_anew_and_nothing_else()
+    {
+        using var scoped = new SamplingBench("a", SamplingBench.Scoped);
+        scoped.Start("a", SamplingBench.Scoped);
+        ScriptedCollector other = scoped.Collector("a");
+        ScriptedCollector former = scoped.Collector(SamplingBench.Scoped);
+
+        scoped.Scope = NamespaceScope.Host;
+        scoped.Apply(("a", Interval), (SamplingBench.Scoped, Interval));
+
+        Eventually.True(() => former.Disposed);
+        scoped.Collector(SamplingBench.Scoped).ShouldNotBeSameAs(former);
+        scoped.Collector("a").ShouldBeSameAs(other);
+        other.Disposed.ShouldBeFalse();
     }
 
     [Fact]

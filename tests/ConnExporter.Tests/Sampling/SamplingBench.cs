@@ -3,6 +3,7 @@ using System.Net;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Tests.Support;
@@ -19,6 +20,9 @@ internal sealed class SamplingBench : IDisposable
 {
     public static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
+    /// <summary>The name of a collector that follows the scope.</summary>
+    public const string Scoped = "scoped";
+
     private readonly Dictionary<string, ScriptedCollector> collectors = [];
     private readonly ImmutableArray<CollectorEntry> list;
     private readonly SystemdNotifier systemd;
@@ -29,11 +33,14 @@ internal sealed class SamplingBench : IDisposable
     {
         systemd = new SystemdNotifier(_ => null, Time, Logged.Log);
         Store = new SnapshotStore(Snapshot.Empty(Time));
-        list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", _ => collectors[name] = new ScriptedCollector(name, Next(name))))];
+        list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", (_, _) => collectors[name] = new ScriptedCollector(name, Next(name))) { FollowsScope = name == Scoped })];
         Sampler = new Sampler(Store, list, KernelSource.Host(), Time, systemd, Logged.Log);
     }
 
     public ManualTime Time { get; } = new();
+
+    /// <summary>The network namespaces that are to be read.</summary>
+    public NamespaceScope Scope { get; set; }
 
     public LoggedLines Logged { get; } = new();
 
@@ -55,7 +62,9 @@ internal sealed class SamplingBench : IDisposable
         SysPath = "/sys",
         LogLevel = LogEventLevel.Information,
         LogFormat = LogFormat.Logfmt,
+        Namespaces = NamespaceScope.Auto,
         Collectors = collectors,
+        Census = new CensusOptions(Top: 20, Destinations: 50, Keys: 65_536, FoldV4: 32, FoldV6: 128, IdleAges: false),
     };
 
     public CollectorState State(string name) => Store.Current.Collectors[Store.Current.IndexOf(name)];
@@ -66,7 +75,7 @@ internal sealed class SamplingBench : IDisposable
     public void Apply(params (string Name, TimeSpan Interval)[] wanted)
     {
         enabled = wanted.ToImmutableDictionary(entry => entry.Name, entry => entry.Interval);
-        Sampler.Apply(Options(enabled));
+        Sampler.Apply(Options(enabled) with { Namespaces = Scope });
     }
 
     /// <summary>Enables these collectors, and waits until each has published its first sample.</summary>
@@ -119,7 +128,7 @@ internal sealed class SamplingBench : IDisposable
         TimeSpan interval = enabled[name] == Interval ? Interval - TimeSpan.FromTicks(1) : Interval;
         enabled = enabled.SetItem(name, interval);
         int before = collectors[name].Samples;
-        Sampler.Apply(Options(enabled));
+        Sampler.Apply(Options(enabled) with { Namespaces = Scope });
         Eventually.True(() => collectors[name].Samples == before + 1);
     }
 }
@@ -127,13 +136,18 @@ internal sealed class SamplingBench : IDisposable
 /// <summary>A sample in progress, as one that waits for the kernel.</summary>
 internal sealed class Held : IDisposable
 {
+    private readonly ManualResetEventSlim begun = new();
     private readonly ManualResetEventSlim released = new();
 
     public ulong Wait(ulong value)
     {
+        begun.Set();
         released.Wait();
         return value;
     }
+
+    /// <summary>Waits until somebody waits.</summary>
+    public void AwaitBegun() => begun.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue();
 
     /// <summary>The kernel answers.</summary>
     public void Dispose() => released.Set();
@@ -163,7 +177,7 @@ internal sealed class ScriptedCollector(string name, Func<CollectContext, ulong>
         return new ScriptedReading(name, next(context));
     }
 
-    public override void Dispose() => disposed = true;
+    public override void Close() => disposed = true;
 }
 
 internal sealed class ScriptedReading : Reading

@@ -1,0 +1,14 @@
+namespace ConnExporter.Kernel.Namespaces;
+
+/// <summary>A network namespace other than our own.</summary>
+/// <param name="Id">
+/// Its inode number, as <c>lsns</c> shows it. Where the kernel does not tell it (<see cref="Path"/> is null) that of its
+/// <c>net/sockstat</c>; the kernel draws both from one pool, so that they never meet. Numbers of dead namespaces are used again.
+/// </param>
+/// <param name="Name">
+/// Unique and never <c>self</c>: the name that <c>ip netns</c> knows, else the container or unit of its process, else <c>netns-INODE</c>
+/// (<c>proc-net-INODE</c> where the inode is the other one).
+/// </param>
+/// <param name="ProcessId">A process in it, the same one for as long as it stays; 0 where none is known.</param>
+/// <param name="Path">What can be opened to enter it; null where there is only a process whose namespace we may not see.</param>
+public sealed record NamespaceEntry(ulong Id, string Name, int ProcessId, string? Path);

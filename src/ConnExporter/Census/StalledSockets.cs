@@ -1,0 +1,47 @@
+using ConnExporter.Kernel.Netlink;
+
+namespace ConnExporter.Census;
+
+/// <summary>Finds sockets whose receive queue is not empty and has not moved for three walks: their application does not read.</summary>
+/// <remarks>Only sockets with something unread are remembered, and of those no more than the bound.</remarks>
+internal sealed class StalledSockets
+{
+    private const int Walks = 3;
+    public const int Bound = 65_536;
+    private Dictionary<ulong, (uint Queue, int Seen)> before = [];
+    private Dictionary<ulong, (uint Queue, int Seen)> now = [];
+
+    /// <summary>How many stalled.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>How many were not looked at because of the bound.</summary>
+    public int Overlooked { get; private set; }
+
+    /// <summary>Starts a walk.</summary>
+    public void Begin()
+    {
+        (before, now) = (now, before);
+        now.Clear();
+        Count = Overlooked = 0;
+    }
+
+    public void Add(in SocketRecord socket)
+    {
+        uint queue = socket.ReceiveQueue;
+        if (queue == 0)
+        {
+            return;
+        }
+
+        if (now.Count >= Bound)
+        {
+            Overlooked++;
+            return;
+        }
+
+        ulong cookie = socket.Cookie;
+        int seen = before.TryGetValue(cookie, out (uint Queue, int Seen) last) && last.Queue == queue ? last.Seen + 1 : 1;
+        now[cookie] = (queue, seen);
+        Count += seen >= Walks ? 1 : 0;
+    }
+}
