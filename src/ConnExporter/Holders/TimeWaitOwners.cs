@@ -35,7 +35,6 @@ internal sealed class TimeWaitOwners : IDisposable
     public const int EnoughSightings = 5;
 
     private const uint Living = SockDiagRequest.AllStates & ~((1u << (int)TcpState.TimeWait) | (1u << (int)TcpState.Listen));
-    private const byte CgroupAttribute = 21;
     private const int Remembered = 64;
     private const int LinksAtOnce = 256;
 
@@ -133,7 +132,7 @@ internal sealed class TimeWaitOwners : IDisposable
                 any = true;
                 if (!Knows(inode))
                 {
-                    ulong cgroup = socket.TryGetAttribute(CgroupAttribute, out ReadOnlySpan<byte> id) && id.Length >= sizeof(ulong) ? BitConverter.ToUInt64(id) : 0;
+                    socket.TryGetCgroup(out ulong cgroup);
                     seen[seenCount++ % Remembered] = new Seen(inode, socket.User, cgroup);
                 }
             }
