@@ -11,7 +11,6 @@ namespace ConnExporter.KernelTests;
 /// <summary>Sockets named by process and unit, in a crowd of processes.</summary>
 public class OwnerTests(ITestOutputHelper output)
 {
-    private const byte CgroupAttribute = 21;
     private const int Leak = 500;
     private static readonly string[] Crowd = ["descriptors", "--processes", "1000", "--each", "300"];
 
@@ -99,8 +98,8 @@ public class OwnerTests(ITestOutputHelper output)
 
             if (!owners.TryFind(record.Inode, out int owner))
             {
-                ulong cgroup = useCgroups && record.TryGetAttribute(CgroupAttribute, out ReadOnlySpan<byte> id) ? BitConverter.ToUInt64(id) : 0;
-                wanted.Add(record.State, record.Inode, cgroup, record.User);
+                record.TryGetCgroup(out ulong cgroup);
+                wanted.Add(record.State, record.Inode, useCgroups ? cgroup : 0, record.User);
             }
             else if (record.State == TcpState.CloseWait)
             {

@@ -35,10 +35,11 @@ internal sealed class TimeWaitOwners : IDisposable
     public const int EnoughSightings = 5;
 
     private const uint Living = SockDiagRequest.AllStates & ~((1u << (int)TcpState.TimeWait) | (1u << (int)TcpState.Listen));
-    private const byte CgroupAttribute = 21;
     private const int Remembered = 64;
     private const int LinksAtOnce = 256;
-    private const int LinksADump = 1024;
+
+    // A millisecond: after that, what the dump saw is gone, and another dump is cheaper than looking on.
+    private const int LinksADump = 256;
 
     private readonly KernelSource kernel;
     private readonly CgroupTree? cgroups;
@@ -52,6 +53,7 @@ internal sealed class TimeWaitOwners : IDisposable
     private NetlinkSocket? netlink;
     private int seenCount;
     private int turn;
+    private int lastPid;
 
     /// <summary>Nothing is opened yet.</summary>
     /// <param name="kernel">The kernel; sockets are dumped in the network namespace that its sock_diag opens in.</param>
@@ -130,7 +132,7 @@ internal sealed class TimeWaitOwners : IDisposable
                 any = true;
                 if (!Knows(inode))
                 {
-                    ulong cgroup = socket.TryGetAttribute(CgroupAttribute, out ReadOnlySpan<byte> id) && id.Length >= sizeof(ulong) ? BitConverter.ToUInt64(id) : 0;
+                    socket.TryGetCgroup(out ulong cgroup);
                     seen[seenCount++ % Remembered] = new Seen(inode, socket.User, cgroup);
                 }
             }
@@ -215,7 +217,8 @@ internal sealed class TimeWaitOwners : IDisposable
             }
         }
 
-        candidates.Sort(static (a, b) => a.Count.CompareTo(b.Count));
+        // The one that was found the last time goes first, then those that are read fastest.
+        candidates.Sort((a, b) => a.Pid == lastPid || b.Pid == lastPid ? (b.Pid == lastPid).CompareTo(a.Pid == lastPid) : a.Count.CompareTo(b.Count));
     }
 
     private void Add(int pid, uint? user)
@@ -252,6 +255,7 @@ internal sealed class TimeWaitOwners : IDisposable
                     if (seen[i].Inode == inode && !seen[i].Found && sightings.Count < EnoughSightings && Describe(candidate) is { } owner)
                     {
                         seen[i].Found = hit = true;
+                        lastPid = candidate.Pid;
                         sightings.Add(new Sighting(inode, seen[i].User, CgroupOf(seen[i]), owner));
                     }
                 }
