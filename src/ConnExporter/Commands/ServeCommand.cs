@@ -48,7 +48,6 @@ internal static class ServeCommand
         var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store));
         app.Run(endpoints.HandleAsync);
 
-        sampler.Apply(options);
         try
         {
             await app.StartAsync();
@@ -57,10 +56,11 @@ internal static class ServeCommand
         {
             // One line is enough for whoever has to act on it.
             await Console.Error.WriteLineAsync($"conn-exporter: cannot listen on {string.Join(", ", options.ListenAddresses)}: {(e.InnerException ?? e).Message.TrimEnd('.')}; choose another with --web.listen-address, or find who holds it with 'ss -ltnp'");
-            sampler.StopCollectors();
             return ExitCode.CannotBind;
         }
 
+        // Only now: who cannot listen has nothing to say of the host.
+        sampler.Apply(options);
         logging.ShowFrameworkWarnings();
         logging.Logger.Information(
             "conn-exporter {Version} listens on {Addresses}", BuildVersion.Version, string.Join(", ", app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses));

@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
+using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace ConnExporter.Counting;
 
@@ -30,11 +30,19 @@ internal readonly struct HashSeed
     private HashSeed(ulong first, ulong second) => (this.first, this.second) = (first, second);
 
     /// <summary>A new seed from the system's random numbers.</summary>
+    /// <remarks>
+    /// By way of identifiers, which are random but for six bits and come from getrandom(2): the cryptographic generator would load OpenSSL and
+    /// end the process on a host that has none.
+    /// </remarks>
     public static HashSeed Random()
     {
-        Span<byte> bytes = stackalloc byte[2 * sizeof(ulong)];
-        RandomNumberGenerator.Fill(bytes);
-        return new HashSeed(BinaryPrimitives.ReadUInt64LittleEndian(bytes), BinaryPrimitives.ReadUInt64LittleEndian(bytes[sizeof(ulong)..]));
+        Span<byte> bytes = stackalloc byte[4 * sizeof(ulong)];
+        Guid.NewGuid().TryWriteBytes(bytes);
+        Guid.NewGuid().TryWriteBytes(bytes[(2 * sizeof(ulong))..]);
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
+
+        // The words of one are laid over the turned words of the other, so that no bit is one of the fixed ones alone.
+        return new HashSeed(words[0] ^ BitOperations.RotateLeft(words[3], 32), words[1] ^ BitOperations.RotateLeft(words[2], 32));
     }
 
     /// <summary>Hash of one or two words.</summary>

@@ -8,8 +8,8 @@ namespace ConnExporter.Sampling;
 /// <param name="Configuration">How the last reload of the configuration ended.</param>
 internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, ConfigurationState Configuration)
 {
-    /// <summary>Whether every collector has an outcome, if only that it is stuck.</summary>
-    public bool IsComplete => Collectors.All(state => state.Outcome is not null);
+    /// <summary>Whether every collector has an outcome, if only that it is stuck. Without a collector there is nothing to be ready with.</summary>
+    public bool IsComplete => Collectors.Length > 0 && Collectors.All(state => state.Outcome is not null);
 
     /// <summary>The snapshot before the first sample.</summary>
     public static Snapshot Empty(TimeProvider time) => new([], new ConfigurationState(LastReloadOk: true, time.GetUtcNow()));
