@@ -13,6 +13,7 @@ internal sealed class SocketHolders : IDisposable
     private readonly Dictionary<ulong, int> ownerByCgroup = [];
     private long[] states = [];
     private ulong lastCgroup;
+    private bool isFirst = true;
 
     /// <summary>Holders found through these owners.</summary>
     public SocketHolders(SocketOwners owners) => this.owners = owners;
@@ -97,7 +98,13 @@ internal sealed class SocketHolders : IDisposable
 
     /// <summary>Reads descriptors where the sockets without a known process are.</summary>
     /// <returns>How many of them have one now.</returns>
-    public int Improve() => owners.Improve(wanted, SocketOwners.DefaultBudget).Found;
+    public int Improve()
+    {
+        // A leak's owner is wanted at once, and so is everybody's at the first walk; the many others come in by and by.
+        int budget = isFirst || wanted.CloseWait > 0 ? SocketOwners.DefaultBudget : SocketOwners.DefaultBudget / 5;
+        isFirst = false;
+        return owners.Improve(wanted, budget).Found;
+    }
 
     public void Dispose() => owners.Dispose();
 }
