@@ -21,6 +21,7 @@ public readonly ref struct SocketRecord
     private const int AttributeHeader = 4;
     private const int DropsOffset = 8 * sizeof(uint);
     private readonly ReadOnlySpan<byte> bytes;
+    private readonly ulong? cgroup;
 
     /// <summary>A record over the payload of one message.</summary>
     /// <param name="payload">The bytes after the netlink header.</param>
@@ -34,13 +35,23 @@ public readonly ref struct SocketRecord
 
         bytes = payload;
 
-        // All of it or nothing: a record with a broken tail is not to be counted by its sound beginning.
+        // All of it or nothing: a record with a broken tail is not to be counted by its sound beginning. What every walk asks for is noted on the way.
         for (ReadOnlySpan<byte> rest = payload[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
         {
             int length = rest.Length >= AttributeHeader ? MemoryMarshal.Read<ushort>(rest) : 0;
             if (length < AttributeHeader || length > rest.Length)
             {
                 throw KernelReadException.Protocol($"sock_diag: an attribute of {length} bytes in a record with {rest.Length} left");
+            }
+
+            switch (TypeOf(rest))
+            {
+                case ShutdownAttribute:
+                    IsFullSocket = true;
+                    break;
+                case CgroupAttribute when length >= AttributeHeader + sizeof(ulong):
+                    cgroup = MemoryMarshal.Read<ulong>(rest[AttributeHeader..]);
+                    break;
             }
         }
     }
@@ -61,7 +72,7 @@ public readonly ref struct SocketRecord
     /// A socket with everything that belongs to one, neither a request nor a minisocket. Only those carry <c>INET_DIAG_SHUTDOWN</c>, on
     /// every kernel and without being asked (net/ipv4/inet_diag.c:inet_diag_msg_attrs_fill).
     /// </summary>
-    public bool IsFullSocket => TryGetAttribute(ShutdownAttribute, out _);
+    public bool IsFullSocket { get; }
 
     /// <summary>Local port.</summary>
     public ushort LocalPort => BinaryPrimitives.ReadUInt16BigEndian(bytes[4..]);
@@ -114,9 +125,8 @@ public readonly ref struct SocketRecord
     /// <param name="id">The inode number of the cgroup's directory.</param>
     public bool TryGetCgroup(out ulong id)
     {
-        bool found = TryGetAttribute(CgroupAttribute, out ReadOnlySpan<byte> value) && value.Length >= sizeof(ulong);
-        id = found ? MemoryMarshal.Read<ulong>(value) : 0;
-        return found;
+        id = cgroup.GetValueOrDefault();
+        return cgroup.HasValue;
     }
 
     /// <summary>How long ago the peer sent its last segment, from INET_DIAG_INFO: in CLOSE_WAIT the time since it closed, or less if it still sends.</summary>
@@ -139,8 +149,7 @@ public readonly ref struct SocketRecord
     {
         for (ReadOnlySpan<byte> rest = bytes[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
         {
-            // The upper two bits are flags (NLA_F_NESTED, NLA_F_NET_BYTEORDER).
-            if ((MemoryMarshal.Read<ushort>(rest[2..]) & 0x3fff) == type)
+            if (TypeOf(rest) == type)
             {
                 value = rest[AttributeHeader..MemoryMarshal.Read<ushort>(rest)];
                 return true;
@@ -157,6 +166,9 @@ public readonly ref struct SocketRecord
         time = found ? TimeSpan.FromMilliseconds(MemoryMarshal.Read<uint>(info[offset..])) : default;
         return found;
     }
+
+    // The upper two bits are flags (NLA_F_NESTED, NLA_F_NET_BYTEORDER).
+    private static int TypeOf(ReadOnlySpan<byte> attribute) => MemoryMarshal.Read<ushort>(attribute[2..]) & 0x3fff;
 
     // Attributes start at multiples of 4; the last one may come without its padding.
     private static ReadOnlySpan<byte> AfterAttribute(ReadOnlySpan<byte> rest)
