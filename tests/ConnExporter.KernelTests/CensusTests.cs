@@ -155,6 +155,46 @@ public class CensusTests
         network.Page().Sum("conn_listener_syn_queue", Self).ShouldBe(30);
     }
 
+    [KernelFact("dotnet")]
+    public void Who_does_not_read_and_whose_peer_does_not_read_is_stalled()
+    {
+        using var network = new NetworkNamespace();
+        using var daemon = new RunningDaemon(network, "--collector.census.interval=200ms");
+        (Socket client, Socket server, Socket listener) = network.Inside(() =>
+        {
+            var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            listening.Listen();
+            var connecting = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            connecting.Connect(listening.LocalEndPoint!);
+            return (connecting, listening.Accept(), listening);
+        });
+        using (listener)
+        using (server)
+        using (client)
+        {
+            daemon.Scrape().Value("conn_tcp_stalled_sockets", Self, "reason=\"application_not_reading\"").ShouldBe(0);
+
+            // More than both buffers hold: the server does not read, and its window closes.
+            client.Blocking = false;
+            int sent = 0;
+            for (int refused = 0; refused < 50;)
+            {
+                int now = client.Send(new byte[65_536], SocketFlags.None, out SocketError error);
+                sent += Math.Max(0, now);
+                refused = error == SocketError.WouldBlock ? refused + 1 : 0;
+                Thread.Sleep(error == SocketError.WouldBlock ? 10 : 0);
+            }
+
+            MetricsText page = Poll.Until(
+                daemon.Scrape,
+                page => page.Value("conn_tcp_stalled_sockets", Self, "reason=\"application_not_reading\"") == 1
+                    && page.Value("conn_tcp_stalled_sockets", Self, "reason=\"peer_not_reading\"") == 1,
+                "one socket that is not read and one whose peer does not read");
+            (page.Value("conn_tcp_queued_bytes", Self, "direction=\"receive\"") + page.Value("conn_tcp_queued_bytes", Self, "direction=\"send\"")).ShouldBe(sent);
+        }
+    }
+
     private static double PortsOf(MetricsText page, string destination) => page.Sum("conn_ephemeral_destination_ports", [.. Live, $"destination=\"{destination}\""]);
 
     private static double Ratio(MetricsText page) => page.Value("conn_ephemeral_worst_destination_ports", Self) / page.Value("conn_ephemeral_ports_usable", Self);
