@@ -58,4 +58,19 @@ public class InetAddressTests
         byte[] bytes = IPAddress.Parse(text).GetAddressBytes();
         return bytes.Length == 4 ? InetAddress.ReadV4(bytes) : InetAddress.ReadV6(bytes);
     }
+
+    [Theory]
+    [InlineData("203.0.113.77", 96 + 24, "203.0.113.0")]
+    [InlineData("203.0.113.77", 96 + 32, "203.0.113.77")]
+    [InlineData("203.0.113.77", 96 + 8, "203.0.0.0")]
+    [InlineData("2001:db8:1:2:3:4:5:6", 64, "2001:db8:1:2::")]
+    [InlineData("2001:db8:1:2:3:4:5:6", 48, "2001:db8:1::")]
+    [InlineData("2001:db8:1:2:3:4:5:6", 112, "2001:db8:1:2:3:4:5:0")]
+    [InlineData("2001:db8:1:2:3:4:5:6", 128, "2001:db8:1:2:3:4:5:6")]
+    public void A_mask_keeps_the_leading_bits(string address, int bits, string masked)
+    {
+        byte[] bytes = System.Net.IPAddress.Parse(address).MapToIPv6().GetAddressBytes();
+
+        InetAddress.ReadV6(bytes).Mask(bits).ToString().ShouldBe(masked);
+    }
 }
