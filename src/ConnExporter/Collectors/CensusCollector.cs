@@ -207,6 +207,7 @@ internal sealed class CensusCollector : Collector
         context.Drop("conn_remote_sockets", topRemotes.LeftOut);
         context.Drop("conn_remote_port_sockets", topRemotePorts.LeftOut);
         context.Drop("conn_unit_sockets", units.LeftOut);
+        context.Drop("conn_tcp_stalled_sockets", census.Stalled.Overlooked);
         context.Drop("conn_process_sockets", processes.LeftOut);
         context.Drop("conn_listener_sockets", Math.Max(0, census.Listeners.All.Count - ListenersCollector.Shown));
         return new CensusReading
