@@ -1,17 +1,10 @@
+using System.Text.Json;
+
 namespace ConnExporter.KernelTests;
 
 /// <summary>The audit of settings against the real kernel: what does not fit is found, what it prints as a remedy mends it.</summary>
 public class TuningTests
 {
-    // As a remedy is printed where a service listens on 40123: the range gets an odd end, the port is reserved, and so on.
-    private static readonly string[] Remedies =
-    [
-        "sysctl -w net.ipv4.ip_local_reserved_ports=40123",
-        "sysctl -w net.ipv4.ip_local_port_range=\"32768 61001\"",
-        "sysctl -w net.ipv4.tcp_syncookies=1",
-        "sysctl -w net.ipv4.tcp_timestamps=1",
-    ];
-
     [KernelFact("dotnet", "sysctl")]
     public void Settings_that_do_not_fit_are_found_and_gone_once_mended()
     {
@@ -30,14 +23,63 @@ public class TuningTests
         page.Value("conn_finding", "finding=\"tuning_syncookies_off\"", "severity=\"warning\"").ShouldBe(1);
         page.Value("conn_sysctl", "name=\"net.ipv4.tcp_tw_reuse\"").ShouldBe(1);
 
-        foreach (string remedy in Remedies)
+        using JsonDocument report = Diagnose(network, root);
+        Ids(report).ShouldBe(Held(page), "diagnose finds the same");
+        Finding(report, "tuning_range_overlaps_listeners").GetProperty("holders")[0].GetProperty("pid").GetInt32().ShouldBe(lab.ProcessId);
+        string[] commands = Commands(report);
+        commands.ShouldContain("sysctl -w net.ipv4.ip_local_reserved_ports=40123");
+        foreach (string command in commands)
         {
-            network.Run("/bin/sh", "-c", remedy);
+            network.Run("/bin/sh", "-c", command);
         }
 
         page = Poll.Until(daemon.Scrape, page => Held(page).Length == 0, "a page without findings");
         page.Value("conn_sysctl", "name=\"net.ipv4.tcp_syncookies\"").ShouldBe(1);
         page.Value("conn_ephemeral_ports_reserved").ShouldBe(1);
+    }
+
+    [KernelFact("dotnet", "sysctl")]
+    public void Folklore_and_what_it_leads_to_is_found_and_mended_by_the_printed_commands()
+    {
+        using var network = new NetworkNamespace();
+        using var root = new EmptyRoot();
+        root.Write("etc/sysctl.d/99-tuning.conf", "net.ipv4.tcp_max_tw_buckets = 5000\n");
+        network.Set("net/core/somaxconn", "128");
+        using var lab = new Lab(network, "backlog", "--limit", "511", "--clients", "140");
+        network.Set("net/ipv4/tcp_abort_on_overflow", "1");
+        network.Set("net/ipv4/tcp_fin_timeout", "30");
+        network.Set("net/ipv4/tcp_max_syn_backlog", "65535");
+        network.Set("net/ipv4/tcp_max_tw_buckets", "5000");
+        network.Set("net/ipv4/ip_unprivileged_port_start", "0");
+        network.Set("net/ipv4/ip_local_port_range", "500 2001");
+        string[] expected =
+        [
+            "tuning_abort_on_overflow", "tuning_backlog_cut_off", "tuning_fin_timeout_lowered", "tuning_range_below_1024", "tuning_range_narrowed", "tuning_somaxconn_low",
+            "tuning_syn_backlog_raised", "tuning_tw_buckets_low",
+        ];
+        if (File.Exists("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established"))
+        {
+            network.Set("net/netfilter/nf_conntrack_tcp_timeout_established", "600");
+            expected = [.. expected.Append("tuning_conntrack_timeout_below_keepalive").Order(StringComparer.Ordinal)];
+        }
+
+        using JsonDocument report = Diagnose(network, root);
+
+        Ids(report).ShouldBe(expected);
+        JsonElement cutOff = Finding(report, "tuning_backlog_cut_off");
+        cutOff.GetProperty("instance").GetString().ShouldBe($"127.0.0.1:{lab.Number("port")}");
+        cutOff.GetProperty("holders")[0].GetProperty("pid").GetInt32().ShouldBe(lab.ProcessId);
+        foreach (string command in Commands(report))
+        {
+            network.Run("/bin/sh", "-c", command);
+        }
+
+        // A larger backlog of the service is a change of its code, there is no command for it.
+        network.Set("net/ipv4/tcp_max_syn_backlog", "1024");
+        using JsonDocument after = Diagnose(network, root);
+        Ids(after).ShouldBeEmpty();
+        network.Run("sysctl", "-n", "net.ipv4.ip_local_reserved_ports").Trim().ShouldBe($"{lab.Number("port")}");
+        network.Run("sysctl", "-n", "net.ipv4.ip_local_port_range").Trim().ShouldBe("32768\t60999");
     }
 
     [KernelFact("dotnet", "sed")]
@@ -54,7 +96,9 @@ public class TuningTests
         Held(page).ShouldBe(["tuning_tw_recycle_in_file"]);
         page.Value("conn_finding_info", "finding=\"tuning_tw_recycle_in_file\"", "evidence=\"/etc/sysctl.conf\"").ShouldBe(1);
 
-        network.Run("/bin/sh", "-c", $"sed -i --follow-symlinks '2{{/tcp_tw_recycle/s/^/# /}}' '{root.Path}/etc/sysctl.conf'");
+        using JsonDocument report = Diagnose(network, root);
+        Ids(report).ShouldBe(["tuning_tw_recycle_in_file"]);
+        network.Run("/bin/sh", "-c", Commands(report).Single().Replace("'/etc/", $"'{root.Path}/etc/", StringComparison.Ordinal));
 
         Poll.Until(daemon.Scrape, page => Held(page).Length == 0, "a page without it");
         File.ReadAllText(Path.Join(root.Path, "etc/sysctl.conf")).ShouldBe("net.ipv4.tcp_syncookies = 1\n# net.ipv4.tcp_tw_recycle = 1\n");
@@ -65,6 +109,18 @@ public class TuningTests
         .. page.Text.Split('\n').Where(line => line.StartsWith("conn_finding{finding=\"tuning_", StringComparison.Ordinal) && line.EndsWith(" 1", StringComparison.Ordinal))
             .Select(line => line.Split('"')[1]).Order(StringComparer.Ordinal),
     ];
+
+    // Its exit status is 1 where something is a warning.
+    private static JsonDocument Diagnose(NetworkNamespace network, EmptyRoot root) =>
+        JsonDocument.Parse(network.Run("/bin/sh", "-c", $"dotnet '{Places.Daemon}' diagnose --json --lang=en --netns=host --path.rootfs={root.Path} || [ $? -eq 1 ]"));
+
+    private static string[] Ids(JsonDocument report) =>
+        [.. report.RootElement.GetProperty("findings").EnumerateArray().Select(finding => finding.GetProperty("finding").GetString()!).Where(id => id.StartsWith("tuning_", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
+    private static JsonElement Finding(JsonDocument report, string id) => report.RootElement.GetProperty("findings").EnumerateArray().Single(finding => finding.GetProperty("finding").GetString() == id);
+
+    private static string[] Commands(JsonDocument report) =>
+        [.. Ids(report).SelectMany(id => Finding(report, id).GetProperty("remedies").EnumerateArray()).SelectMany(remedy => remedy.GetProperty("commands").EnumerateArray()).Select(command => command.GetString()!)];
 
     /// <summary>A host without any sysctl file but those of the test.</summary>
     private sealed class EmptyRoot : IDisposable
