@@ -20,9 +20,6 @@ public sealed class FleetTests
     /// <summary>Seconds between scrapes: short for few hosts, as shipped for many.</summary>
     private static readonly int Interval = Hosts > 100 ? 15 : 2;
 
-    /// <summary>What comes without a scrape, or changes with every one, is not compared.</summary>
-    private const string Compared = "{job=\"conn\", __name__=~\"conn_.*\"}";
-
     [FactThatNeeds(Need.Prometheus, Need.VictoriaMetrics)]
     public async Task Prometheus_bears_the_fleet_and_remote_write_shows_the_same_numbers()
     {
@@ -113,25 +110,28 @@ public sealed class FleetTests
             .ToDictionary(group => group.GetProperty("name").GetString()!, group => group.GetProperty("evaluationTime").GetDouble());
     }
 
-    /// <summary>At one moment, which both have by then, each series has the same value in both.</summary>
+    /// <summary>At one moment, which both have by then, each series of each host has the same value in both.</summary>
     private static async Task SameNumbersAsync(Server prometheus, Server store)
     {
-        string query = $"/api/v1/query?time={DateTimeOffset.UtcNow.ToUnixTimeSeconds()}&query={Uri.EscapeDataString($"sum by (instance, __name__) ({Compared})")}";
-        string count = $"/api/v1/query?time={DateTimeOffset.UtcNow.ToUnixTimeSeconds()}&query={Uri.EscapeDataString($"count({Compared})")}";
-        await Eventually.Holds(TimeSpan.FromSeconds(90), async () =>
+        long time = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        string At(string query) => $"/api/v1/query?time={time}&query={Uri.EscapeDataString(query)}";
+        (Dictionary<string, string> Labels, double Value)[] families = await prometheus.QueryAsync("count by (__name__) ({job=\"conn\", __name__=~\"conn_.*\"})");
+        families.Length.ShouldBeGreaterThan(60);
+        foreach (string family in families.Select(family => family.Labels["__name__"]))
         {
-            Dictionary<string, double> stored = await ValuesAsync(store, query);
-            Dictionary<string, double> scraped = await ValuesAsync(prometheus, query);
-            scraped.Count.ShouldBeGreaterThan(Hosts * 50);
-            stored.Count.ShouldBe(scraped.Count);
-            foreach ((string series, double value) in scraped)
+            // A family at a time: the store does not answer for all series of a fleet at once.
+            string path = At($"{family}{{job=\"conn\"}}");
+            Dictionary<string, double> scraped = await ValuesAsync(prometheus, path);
+            scraped.ShouldNotBeEmpty(family);
+            await Eventually.Holds(TimeSpan.FromSeconds(90), async () =>
             {
-                // The store keeps 15 digits.
-                Math.Abs(stored[series] - value).ShouldBeLessThanOrEqualTo(Math.Abs(value) * 1e-9, series);
-            }
+                Dictionary<string, double> stored = await ValuesAsync(store, path);
+                stored.Count.ShouldBe(scraped.Count, family);
 
-            (await ValuesAsync(store, count)).ShouldBe(await ValuesAsync(prometheus, count));
-        });
+                // The store keeps 15 digits.
+                scraped.Where(series => Math.Abs(stored[series.Key] - series.Value) > Math.Abs(series.Value) * 1e-9).ShouldBeEmpty();
+            });
+        }
     }
 
     private static async Task<Dictionary<string, double>> ValuesAsync(Server server, string path)
