@@ -113,15 +113,21 @@ internal sealed class Server : IAsyncDisposable
     /// <summary>Runs an instant query that gives one number; NaN where it gives none.</summary>
     public async Task<double> NumberAsync(string query) => (await QueryAsync(query)) is [(_, double value)] ? value : double.NaN;
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends it at once, as a host that dies would.</summary>
+    public async Task KillAsync()
     {
-        Client.Dispose();
         if (!process.HasExited)
         {
             process.Kill();
         }
 
         await process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await KillAsync();
         process.Dispose();
     }
 

@@ -9,6 +9,8 @@ namespace ConnExporter.EndToEndTests.Operations;
 /// <summary>One alert of a notification.</summary>
 /// <param name="Receiver">The path that it was sent to.</param>
 /// <param name="Status">firing or resolved.</param>
+/// <param name="Labels">Its labels.</param>
+/// <param name="Annotations">Its annotations, as the rule's templates made them.</param>
 internal sealed record Notified(string Receiver, string Status, IReadOnlyDictionary<string, string> Labels, IReadOnlyDictionary<string, string> Annotations)
 {
     public bool Is(string alert, string finding = "") => Labels["alertname"] == alert && Labels.GetValueOrDefault("finding", "") == finding;
