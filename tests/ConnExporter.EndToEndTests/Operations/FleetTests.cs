@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using ConnExporter.EndToEndTests.Support;
@@ -15,6 +13,7 @@ namespace ConnExporter.EndToEndTests.Operations;
 [Collection(OneAtATime.Name)]
 public sealed class FleetTests
 {
+    private const string FirstHost = "127.1.0.1";
     private static readonly int Hosts = int.Parse(Environment.GetEnvironmentVariable("CONN_EXPORTER_FLEET") ?? "25", CultureInfo.InvariantCulture);
 
     /// <summary>Seconds between scrapes: short for few hosts, as shipped for many.</summary>
@@ -26,13 +25,13 @@ public sealed class FleetTests
         using var directory = new TemporaryDirectory();
         await using Daemon daemon = await Daemon.StartReadyAsync("--web.listen-address=127.0.0.1:0", "--web.listen-address=0.0.0.0:0");
         int port = daemon.Addresses[1].Port;
-        int storePort = FreePort();
+        int storePort = FreePort.Next();
         await using Server store = await Server.StartAsync(
             ["victoria-metrics", $"-httpListenAddr=127.0.0.1:{storePort}", $"-storageDataPath={directory["store"]}", "-search.latencyOffset=0s"],
             directory.Path,
             Daemon.NewClient(new Uri($"http://127.0.0.1:{storePort}")),
             "/health");
-        int prometheusPort = FreePort();
+        int prometheusPort = FreePort.Next();
         Configure(directory, port, prometheusPort, storePort);
         await using Server prometheus = await Server.StartAsync(
             ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", $"--web.listen-address=127.0.0.1:{prometheusPort}"],
@@ -59,7 +58,7 @@ public sealed class FleetTests
         double bytes = await prometheus.NumberAsync(
             "rate(prometheus_remote_storage_bytes_total{job=\"prometheus\"}[1m]) / rate(prometheus_remote_storage_samples_total{job=\"prometheus\"}[1m])");
         long memory = prometheus.ResidentBytes;
-        await SameNumbersAsync(prometheus, store);
+        await SameNumbersAsync(prometheus, store, port);
 
         string report = string.Create(CultureInfo.InvariantCulture, $"""
             | | |
@@ -111,11 +110,11 @@ public sealed class FleetTests
     }
 
     /// <summary>At one moment, which both have by then, each series of each host has the same value in both.</summary>
-    private static async Task SameNumbersAsync(Server prometheus, Server store)
+    private static async Task SameNumbersAsync(Server prometheus, Server store, int port)
     {
         long time = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         string At(string query) => $"/api/v1/query?time={time}&query={Uri.EscapeDataString(query)}";
-        (Dictionary<string, string> Labels, double Value)[] families = await prometheus.QueryAsync("count by (__name__) ({job=\"conn\", __name__=~\"conn_.*\"})");
+        (Dictionary<string, string> Labels, double Value)[] families = await prometheus.QueryAsync($"count by (__name__) ({{job=\"conn\", instance=\"{FirstHost}:{port}\", __name__=~\"conn_.*\"}})");
         families.Length.ShouldBeGreaterThan(60);
         foreach (string family in families.Select(family => family.Labels["__name__"]))
         {
@@ -140,12 +139,5 @@ public sealed class FleetTests
         return answer.RootElement.GetProperty("data").GetProperty("result").EnumerateArray().ToDictionary(
             series => string.Join(',', series.GetProperty("metric").EnumerateObject().Select(label => $"{label.Name}={label.Value}").Order(StringComparer.Ordinal)),
             series => double.Parse(series.GetProperty("value")[1].GetString()!, CultureInfo.InvariantCulture));
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new TcpListener(IPAddress.Loopback, 0);
-        socket.Start();
-        return ((IPEndPoint)socket.LocalEndpoint).Port;
     }
 }
