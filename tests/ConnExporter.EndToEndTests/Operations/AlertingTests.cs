@@ -172,6 +172,7 @@ public sealed partial class AlertingTests
             "--diagnosis.for=1s",
             "--diagnosis.linger=5s",
             "--diagnosis.drop-window=5s",
+            "--diagnosis.critical-drop-rate=1000",
             "--collector.census.interval=1s",
             "--netns=host"),
         directory.Path,

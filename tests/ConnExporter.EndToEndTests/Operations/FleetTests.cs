@@ -29,14 +29,14 @@ public sealed class FleetTests
         await using Server store = await Server.StartAsync(
             ["victoria-metrics", $"-httpListenAddr=127.0.0.1:{storePort}", $"-storageDataPath={directory["store"]}", "-search.latencyOffset=0s"],
             directory.Path,
-            Daemon.NewClient(new Uri($"http://127.0.0.1:{storePort}")),
+            PatientClient(storePort),
             "/health");
         int prometheusPort = FreePort.Next();
         Configure(directory, port, prometheusPort, storePort);
         await using Server prometheus = await Server.StartAsync(
             ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", $"--web.listen-address=127.0.0.1:{prometheusPort}"],
             directory.Path,
-            Daemon.NewClient(new Uri($"http://127.0.0.1:{prometheusPort}")),
+            PatientClient(prometheusPort),
             "/-/ready");
 
         // Three scrapes of each, so that rates and rules have run as they will for ever.
@@ -58,8 +58,6 @@ public sealed class FleetTests
         double bytes = await prometheus.NumberAsync(
             "rate(prometheus_remote_storage_bytes_total{job=\"prometheus\"}[1m]) / rate(prometheus_remote_storage_samples_total{job=\"prometheus\"}[1m])");
         long memory = prometheus.ResidentBytes;
-        await SameNumbersAsync(prometheus, store, port);
-
         string report = string.Create(CultureInfo.InvariantCulture, $"""
             | | |
             |---|---|
@@ -77,6 +75,16 @@ public sealed class FleetTests
         string artifacts = Path.Join(Repository.Root, "artifacts");
         Directory.CreateDirectory(artifacts);
         await File.WriteAllTextAsync(Path.Join(artifacts, "fleet.md"), report);
+
+        await SameNumbersAsync(prometheus, store, port);
+    }
+
+    // A store that has just been given half a million series takes its time to look them up.
+    private static HttpClient PatientClient(int port)
+    {
+        HttpClient client = Daemon.NewClient(new Uri($"http://127.0.0.1:{port}"));
+        client.Timeout = TimeSpan.FromMinutes(1);
+        return client;
     }
 
     /// <summary>The shipped rules, and each host as a target of its own.</summary>
