@@ -5,6 +5,8 @@ namespace ConnExporter.EndToEndTests.Operations;
 /// <summary>A Prometheus in agent mode sends to a store, and the store's own alerting evaluates the shipped rules.</summary>
 public sealed class StoreTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     [FactThatNeeds(Need.Prometheus, Need.VictoriaMetrics)]
     public async Task The_rules_are_evaluated_where_an_agent_sends_to()
     {
@@ -27,7 +29,7 @@ public sealed class StoreTests
             Daemon.NewClient(new Uri(agent)),
             "/-/ready");
 
-        await Eventually.Holds(async () => (await victoriaMetrics.NumberAsync("sum(up{job=\"conn\", site=\"example\"})")).ShouldBe(1));
+        await Eventually.Holds(Patience, async () => (await victoriaMetrics.NumberAsync("sum(up{job=\"conn\", site=\"example\"})")).ShouldBe(1));
 
         string[] rules = Shipped.CopyRules(directory, text => text.Replace("interval: 1m", "interval: 1s", StringComparison.Ordinal));
         await using Server vmalert = await Server.StartAsync(
@@ -35,7 +37,7 @@ public sealed class StoreTests
             directory.Path,
             Daemon.NewClient(new Uri(alerts)),
             "/health");
-        await Eventually.Holds(TimeSpan.FromSeconds(60), async () =>
+        await Eventually.Holds(Patience, async () =>
         {
             (await victoriaMetrics.NumberAsync("job:up:sum")).ShouldBe(1);
             (await victoriaMetrics.QueryAsync("instance_state:conn_tcp_sockets:sum{state=\"established\"}")).ShouldNotBeEmpty();
