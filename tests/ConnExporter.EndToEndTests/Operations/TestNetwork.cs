@@ -33,7 +33,7 @@ internal sealed class TestNetwork : IAsyncDisposable
     /// <summary>Sets a sysctl of its own.</summary>
     public async Task SetAsync(string key, string value)
     {
-        string[] command = Inside("sysctl", "-q", "-w", $"{key}={value}");
+        string[] command = Inside("/bin/sh", "-c", $"echo '{value}' >/proc/sys/{key.Replace('.', '/')}");
         await Tool.RunAsync("/", command[0], command[1..]);
     }
 
