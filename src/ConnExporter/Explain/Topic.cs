@@ -36,9 +36,6 @@ internal enum TopicKind
 /// </param>
 internal sealed record Topic(TopicKind Kind, string Id, string Page, string? Section, params ImmutableArray<string> Patterns)
 {
-    /// <summary>The full name of a sysctl.</summary>
-    public string? Setting { get; init; }
-
     /// <summary>How well a text fits: the letters that the best pattern accounts for; 0 where none fits.</summary>
     /// <param name="normal">The text, normalised.</param>
     public int Fit(string normal) => Patterns.Append(Id).Max(pattern => Fit(Normalise(pattern), normal));
