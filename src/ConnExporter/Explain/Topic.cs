@@ -27,7 +27,7 @@ internal enum TopicKind
 
 /// <summary>Something that can be asked for.</summary>
 /// <param name="Kind">Its group.</param>
-/// <param name="Id">Its name, which finds it.</param>
+/// <param name="Id">Its name, which finds it; of a setting, the last part of it is enough.</param>
 /// <param name="Page">The page that answers.</param>
 /// <param name="Section">The key of the section that does, where it is not the whole page.</param>
 /// <param name="Patterns">
@@ -38,7 +38,7 @@ internal sealed record Topic(TopicKind Kind, string Id, string Page, string? Sec
 {
     /// <summary>How well a text fits: the letters that the best pattern accounts for; 0 where none fits.</summary>
     /// <param name="normal">The text, normalised.</param>
-    public int Fit(string normal) => Patterns.Append(Id).Max(pattern => Fit(Normalise(pattern), normal));
+    public int Fit(string normal) => (Kind == TopicKind.Setting ? Patterns : Patterns.Add(Id)).Max(pattern => Fit(Normalise(pattern), normal));
 
     /// <summary>A text as it is compared: lower case, one space between words.</summary>
     public static string Normalise(string text)

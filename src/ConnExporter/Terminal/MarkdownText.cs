@@ -46,12 +46,21 @@ internal sealed class MarkdownText
             }
             else if (line.StartsWith('#'))
             {
-                Line((line.StartsWith("###", StringComparison.Ordinal) ? Indent : "") + style.Strong(Unlink(line.TrimStart('#').Trim())));
+                Heading(line);
             }
             else
             {
                 Paragraph(line);
             }
+        }
+    }
+
+    private void Heading(string line)
+    {
+        string begin = line.StartsWith("###", StringComparison.Ordinal) ? Indent : "";
+        foreach (string part in TextLayout.Wrap(Unlink(line.TrimStart('#').Trim()).Replace("`", "", StringComparison.Ordinal), style.Width - begin.Length))
+        {
+            Line(begin + style.Strong(part));
         }
     }
 

@@ -130,7 +130,7 @@ public class TopicsTests
 
     [Theory]
     [InlineData("conection refusd", "connection refused")]
-    [InlineData("time_wait_strom", "time_wait_storm")]
+    [InlineData("time_wiat_storm", "time_wait_storm")]
     [InlineData("tcp_fin_timeuot", "tcp_fin_timeout")]
     public void A_slip_of_the_pen_gets_the_nearest_name(string wrong, string right)
     {
