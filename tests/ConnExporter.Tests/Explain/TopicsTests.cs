@@ -38,6 +38,21 @@ public class TopicsTests
         }
     }
 
+    [Fact]
+    public void A_setting_is_answered_with_what_the_catalogue_says_and_what_goes_wrong_with_it()
+    {
+        var book = TextBook.Of(Language.English);
+        foreach (Topic topic in Topics.All.Where(topic => topic.Kind == TopicKind.Setting))
+        {
+            string answer = new Explanation(Language.English, TerminalStyle.Plain).Of(topic);
+            answer.StartsWith(topic.Id + "\n", StringComparison.Ordinal).ShouldBe(book.Find($"setting.{topic.Id}.what") is not null, topic.Id);
+            if (topic.Section is not null)
+            {
+                answer.ShouldContain(Runbook.Read(Language.English, topic.Page).Section(topic.Section).Title[..20]);
+            }
+        }
+    }
+
     // From logs, exceptions and questions as they really look.
     [Theory]
     [InlineData("dial tcp 10.0.0.5:443: connect: cannot assign requested address", "ephemeral_ports_exhausting")]
@@ -119,6 +134,8 @@ public class TopicsTests
     [InlineData("* soft nofile 65535", "folklore_limits_conf")]
     [InlineData("NON_ESTABLISHED", "folklore_non_established")]
     [InlineData("CLOSE WAIT LEAK", "close_wait_leak")]
+    [InlineData("fin_timeout", "folklore_fin_timeout")]
+    [InlineData("net.ipv4.tcp_tw_reuse_delay", "net.ipv4.tcp_tw_reuse")]
     public void A_text_as_it_is_found_gets_its_topic(string text, string topic) => Topics.Find(text)?.Id.ShouldBe(topic);
 
     [Theory]
