@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ConnExporter.Kernel;
+using ConnExporter.Web;
 
 namespace ConnExporter.Sampling;
 
@@ -8,6 +9,9 @@ namespace ConnExporter.Sampling;
 /// <param name="Configuration">How the last reload of the configuration ended.</param>
 internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, ConfigurationState Configuration)
 {
+    /// <summary>How the web server stands.</summary>
+    public WebState Web { get; init; } = WebState.None;
+
     /// <summary>Whether every collector has an outcome, if only that it is stuck. Without a collector there is nothing to be ready with.</summary>
     public bool IsComplete => Collectors.Length > 0 && Collectors.All(state => state.Outcome is not null);
 
