@@ -113,6 +113,20 @@ internal static unsafe partial class LibC
         return null;
     }
 
+    /// <summary>Whether the OpenSSL that .NET would use is there; without it .NET ends the process at the first use.</summary>
+    public static bool HasOpenSsl()
+    {
+        foreach (string name in (ReadOnlySpan<string>)["libssl.so.3", "libssl.so.1.1", "libssl.so.1.0.2", "libssl.so.1.0.0", "libssl.so.10"])
+        {
+            if (NativeLibrary.TryLoad(name, out _))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public static int Statx(int directory, byte* path, int flags, uint mask, StatxBuffer* buffer) =>
         (int)SystemCall(StatxNumber, directory, (nint)path, flags, (nint)mask, (nint)buffer);
 

@@ -7,6 +7,7 @@ using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Web;
 using ConnExporter.Web.Access;
+using ConnExporter.Web.Connections;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -41,6 +42,11 @@ internal static class ServeCommand
         {
             Console.Error.WriteLine($"conn-exporter: {e.Message}");
             return ExitCode.AccessFiles;
+        }
+        catch (NoListenerException e)
+        {
+            Console.Error.WriteLine($"conn-exporter: cannot listen: {e.Message}");
+            return ExitCode.CannotBind;
         }
     }
 

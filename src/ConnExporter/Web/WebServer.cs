@@ -30,15 +30,18 @@ internal sealed class WebServer : IDisposable
     private readonly ConnectionTable table;
     private readonly GuardedListenerFactory listeners;
     private readonly WebAccess? access;
+    private readonly IReadOnlyList<int> passedOn;
 
     /// <summary>Reads the web configuration, if there is one.</summary>
     /// <exception cref="ConfigurationException">It cannot be used.</exception>
     /// <exception cref="AccessFilesException">What it names cannot be used.</exception>
+    /// <exception cref="NoListenerException">systemd was to pass on sockets and did not.</exception>
     public WebServer(ExporterOptions options, TimeProvider time, ILogger log)
     {
         this.options = options;
         this.time = time;
         this.log = log;
+        passedOn = options.Web.SystemdSocket ? SystemdSockets.Take(Environment.GetEnvironmentVariable) : [];
         access = options.Web.ConfigFile is { } file ? WebAccess.Open(file, time, log) : null;
         table = new ConnectionTable(options.Web.MaxConnections, options.Web.MaxConnectionsPerAddress, counters, time);
         listeners = new GuardedListenerFactory(table, counters, time);
@@ -129,7 +132,7 @@ internal sealed class WebServer : IDisposable
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
         if (options.Web.SystemdSocket)
         {
-            foreach (int descriptor in SystemdSockets.Take(Environment.GetEnvironmentVariable))
+            foreach (int descriptor in passedOn)
             {
                 kestrel.ListenHandle((ulong)descriptor, Secure);
             }

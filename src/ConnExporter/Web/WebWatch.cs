@@ -30,6 +30,7 @@ internal sealed class WebWatch : IDisposable
         this.store = store;
         this.time = time;
         this.log = log;
+        Run();
         timer = time.CreateTimer(_ => Run(), null, Interval, Interval);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -116,6 +117,19 @@ internal sealed partial class Daemon : IAsyncDisposable
         return Page.Parse(await answer.Content.ReadAsStringAsync());
     }
 
+    /// <summary>Memory in RAM, from /proc.</summary>
+    public long ResidentBytes => 1024 * long.Parse(File.ReadLines($"/proc/{ProcessId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+
+    /// <summary>CPU time so far, of all threads.</summary>
+    public TimeSpan CpuTime
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+    }
+
     public void Signal(int signal) => LibC.Kill(process.Id, signal);
 
     /// <summary>Sends a signal and waits for the end.</summary>
@@ -168,6 +182,6 @@ internal sealed partial class Daemon : IAsyncDisposable
         listening.TrySetException(new InvalidOperationException("it ended"));
     }
 
-    [GeneratedRegex(@"listens on (?<address>http://[^\s"",]+)(, (?<address>http://[^\s"",]+))*", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"listens on (?<address>https?://[^\s"",]+)(, (?<address>https?://[^\s"",]+))*", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ListensOn();
 }

@@ -69,7 +69,7 @@ internal sealed class WebAccess : IDisposable
 
         // Looked at before they are read: what changes meanwhile is seen as a change later.
         ImmutableArray<FileStamp> seen = [first, .. FilesOf(config).Select(FileStamp.Of)];
-        return new WebAccess(path, time, log, config, config.Tls is null ? null : TlsMaterial.Load(config.Tls), seen);
+        return new WebAccess(path, time, log, config, config.Tls is null ? null : LoadFirst(config.Tls), seen);
     }
 
     /// <summary>Reads everything again if a file has changed, or the last time failed a while ago.</summary>
@@ -129,6 +129,10 @@ internal sealed class WebAccess : IDisposable
     }
 
     public void Dispose() => passwords?.Dispose();
+
+    private static TlsMaterial LoadFirst(TlsConfig tls) => TlsLibrary.IsThere
+        ? TlsMaterial.Load(tls)
+        : throw new AccessFilesException($"{tls.Certificate.Place}: TLS needs OpenSSL, libssl.so.3 or libssl.so.1.1, which is not on this host");
 
     private static IEnumerable<string> FilesOf(WebConfig config) => config.Tls is not { } tls
         ? []

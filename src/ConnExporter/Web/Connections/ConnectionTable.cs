@@ -68,7 +68,7 @@ internal sealed class ConnectionTable
             }
             else if (open.Count >= bound)
             {
-                victim = LeastDeserving(open) ?? IdlestOfTheGreediest(own + 1);
+                victim = LeastDeserving(open) ?? (open.All(connection => connection.WasAnswered) ? IdlestOfTheGreediest(own + 1) : null);
                 if (victim is null)
                 {
                     counters.ConnectionsOverBound.Add();

@@ -10,14 +10,14 @@ internal static class SystemdSockets
 
     /// <summary>The descriptors that were passed on.</summary>
     /// <param name="environment">Gives the value of a variable, or null.</param>
-    /// <exception cref="IOException">There are none for this process.</exception>
+    /// <exception cref="NoListenerException">There are none for this process.</exception>
     public static IReadOnlyList<int> Take(Func<string, string?> environment)
     {
         if (environment("LISTEN_PID") != Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
             || !int.TryParse(environment("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out int count)
             || count is < 1 or > Bound)
         {
-            throw new IOException("LISTEN_PID and LISTEN_FDS name no sockets for this process");
+            throw new NoListenerException("LISTEN_PID and LISTEN_FDS name no sockets for this process (a .socket unit of the same name passes them on)");
         }
 
         return [.. Enumerable.Range(First, count)];
