@@ -104,7 +104,7 @@ public sealed class PasswordTests : IDisposable
     {
         for (int guess = 0; !end.IsCancellationRequested; guess++)
         {
-            using HttpClient client = Daemon.NewClient(daemon.Addresses[0]).As(guesser % 2 == 0 ? "alice" : "nobody", $"{guesser}-{guess}");
+            using HttpClient client = Daemon.NewClient(daemon.Addresses[0], TimeSpan.FromMinutes(1)).As(guesser % 2 == 0 ? "alice" : "nobody", $"{guesser}-{guess}");
             using HttpResponseMessage answer = await client.GetAsync("/metrics", CancellationToken.None);
             answers.Enqueue(answer.StatusCode);
         }

@@ -85,10 +85,10 @@ internal sealed partial class Daemon : IAsyncDisposable
         return daemon;
     }
 
-    public static HttpClient NewClient(Uri address) => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None })
+    public static HttpClient NewClient(Uri address, TimeSpan? patience = null) => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None })
     {
         BaseAddress = address,
-        Timeout = TimeSpan.FromSeconds(10),
+        Timeout = patience ?? TimeSpan.FromSeconds(10),
     };
 
     /// <summary>Gets the metrics page as bytes.</summary>

@@ -167,7 +167,7 @@ internal sealed class Passwords : IDisposable
         BackgroundThread.GiveWay();
         while (Next() is { } check)
         {
-            long start = time.GetTimestamp();
+            TimeSpan before = ThreadClock.CpuTime();
             bool right = false;
             try
             {
@@ -187,7 +187,7 @@ internal sealed class Passwords : IDisposable
 
             if (!right)
             {
-                Rest(RestFactor * time.GetElapsedTime(start));
+                Rest(RestFactor * (ThreadClock.CpuTime() - before));
             }
         }
 

@@ -17,7 +17,9 @@ internal sealed class GuardedListener : IConnectionListener
     private const int KeptForOthers = 16;
     private const int ShedsInARow = 64;
 
-    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(100);
+    // Each failure costs about as much as a page; the longest pause is also how late the first one is let in when there are descriptors again.
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(400);
     private static readonly TimeSpan PauseAfterSheds = TimeSpan.FromMilliseconds(10);
 
     private readonly Socket listener;
@@ -53,11 +55,13 @@ internal sealed class GuardedListener : IConnectionListener
             return Track(ours, default, isTcp: false, isOurs: true);
         }
 
+        TimeSpan pause = FirstPause;
         while (true)
         {
             try
             {
                 Socket socket = await listener.AcceptAsync(unbound.Token);
+                pause = FirstPause;
                 if (Admit(socket) is { } connection)
                 {
                     sheds = 0;
@@ -80,10 +84,12 @@ internal sealed class GuardedListener : IConnectionListener
             catch (SocketException)
             {
                 counters.ConnectionsWithoutDescriptor.Add();
-                if (!await PauseAsync(PauseAfterFailure))
+                if (!await PauseAsync(pause))
                 {
                     return null;
                 }
+
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
         }
     }
