@@ -66,7 +66,7 @@ internal enum LogFormat
 /// <param name="MaxConnectionsPerAddress">Of these, from one IPv4 address or IPv6 /64.</param>
 internal sealed record WebOptions(string? ConfigFile, bool SystemdSocket, int MaxRequests, int MaxConnections, int MaxConnectionsPerAddress)
 {
-    public static WebOptions Default { get; } = new(null, SystemdSocket: false, 40, 256, 64);
+    public static WebOptions Default { get; } = new(null, SystemdSocket: false, 40, 160, 40);
 }
 
 /// <summary>One address to listen on.</summary>

@@ -13,7 +13,7 @@ public sealed class DistressTests : IDisposable
 {
     // bcrypt of "secret".
     private const string Hash = "$2y$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u";
-    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(15);
 
     private readonly TemporaryDirectory directory = new();
 
