@@ -23,7 +23,7 @@ internal sealed class PortsCollector : Collector
     {
         var ports = PortRange.Parse(range.Path, range.Read());
         var excluded = PortSet.Parse(reserved.Path, reserved.Read());
-        return new PortsReading(netns, ports, excluded.CountIn(ports.First, ports.Last));
+        return new PortsReading(netns, ports, excluded);
     }
 
     public override void Close()
@@ -40,28 +40,38 @@ internal sealed class PortsReading : Reading
 
     private static readonly MetricFamily Last = MetricFamily.Gauge("conn_ephemeral_port_last", "Last port of net.ipv4.ip_local_port_range.", "netns");
 
-    private static readonly MetricFamily Reserved = MetricFamily.Gauge(
+    private static readonly MetricFamily ReservedPorts = MetricFamily.Gauge(
         "conn_ephemeral_ports_reserved", "Ports of the range that net.ipv4.ip_local_reserved_ports keeps out of it.", "netns");
 
     private static readonly MetricFamily Usable = MetricFamily.Gauge(
         "conn_ephemeral_ports_usable", "Ports of the range that can be handed out: the limit for each source, destination and destination port.", "netns");
 
     private readonly string netns;
-    private readonly PortRange range;
-    private readonly int reserved;
 
-    public PortsReading(string netns, PortRange range, int reserved)
+    public PortsReading(string netns, PortRange range, PortSet reserved)
     {
         this.netns = netns;
-        this.range = range;
-        this.reserved = reserved;
+        Range = range;
+        Reserved = reserved;
+        ReservedCount = reserved.CountIn(range.First, range.Last);
     }
+
+    public PortRange Range { get; }
+
+    /// <summary>What is reserved, in the range and elsewhere.</summary>
+    public PortSet Reserved { get; }
+
+    /// <summary>Ports of the range that are reserved.</summary>
+    public int ReservedCount { get; }
+
+    /// <summary>What is left of the range.</summary>
+    public int UsableCount => Range.Count - ReservedCount;
 
     public override void Write(ExpositionWriter page)
     {
-        page.Write(First, range.First, netns);
-        page.Write(Last, range.Last, netns);
-        page.Write(Reserved, reserved, netns);
-        page.Write(Usable, range.Count - reserved, netns);
+        page.Write(First, Range.First, netns);
+        page.Write(Last, Range.Last, netns);
+        page.Write(ReservedPorts, ReservedCount, netns);
+        page.Write(Usable, UsableCount, netns);
     }
 }

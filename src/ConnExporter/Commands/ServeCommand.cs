@@ -1,8 +1,12 @@
 using System.Net.Sockets;
+using System.Text;
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
+using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
+using ConnExporter.Incidents;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Web;
@@ -32,11 +36,15 @@ internal static class ServeCommand
         using var systemd = new SystemdNotifier(Environment.GetEnvironmentVariable, time, logging.Logger);
         var store = new SnapshotStore(Snapshot.Empty(time));
         using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger);
-        var reload = new ConfigurationReload(sources, options, sampler, store, systemd, logging, time);
+        var diagnostician = new Diagnostician(
+            RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
+        using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), logging.Logger);
+        using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, time, logging.Logger);
+        var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
         try
         {
             using var web = new WebServer(options, time, logging.Logger);
-            return RunHost(options, logging, systemd, store, sampler, reload, web).GetAwaiter().GetResult();
+            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web).GetAwaiter().GetResult();
         }
         catch (AccessFilesException e)
         {
@@ -50,8 +58,22 @@ internal static class ServeCommand
         }
     }
 
+    private static string KernelRelease(ExporterOptions options)
+    {
+        using ProcFile release = new ProcFs(options.ProcPath).File("sys/kernel/osrelease");
+        try
+        {
+            return Encoding.ASCII.GetString(release.Read()).Trim();
+        }
+        catch (KernelReadException)
+        {
+            // Not every tree that stands in for /proc has it.
+            return "unknown";
+        }
+    }
+
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, ConfigurationReload reload, WebServer web)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "conn-exporter" });
         builder.Logging.AddSerilog(logging.Logger);
@@ -63,6 +85,7 @@ internal static class ServeCommand
             reload.Run();
         }));
         builder.Services.AddHostedService(_ => sampler);
+        builder.Services.AddHostedService(_ => diagnosis);
         await using WebApplication app = builder.Build();
         var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store));
         app.Run(web.Guard(endpoints.HandleAsync));

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Collections.Immutable;
 using ConnExporter.Collectors;
+using ConnExporter.Incidents;
 
 namespace ConnExporter.Configuration;
 
@@ -59,6 +60,12 @@ internal sealed class ConfigurationSources
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
+            Thresholds = ThresholdSettings.Read(key => One(given, key)),
+            Recorder = new RecorderOptions(
+                given[Settings.RecorderPath].Select(Values.Path).FirstOrDefault(),
+                Values.Count(One(given, Settings.RecorderMaxCount)),
+                Values.Count(One(given, Settings.RecorderMaxBytes)),
+                Values.Interval(One(given, Settings.RecorderInterval))),
             Census = new CensusOptions(
                 Values.Count(One(given, Settings.CensusTop)),
                 Values.Count(One(given, Settings.CensusDestinations)),
@@ -86,6 +93,9 @@ internal sealed class ConfigurationSources
                 break;
             case SettingKind.Interval:
                 Values.Interval(value);
+                break;
+            case SettingKind.Ratio:
+                Values.Ratio(value);
                 break;
             case SettingKind.Count:
                 Values.Count(value);

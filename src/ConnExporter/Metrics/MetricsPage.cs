@@ -1,4 +1,7 @@
 using System.IO.Compression;
+using ConnExporter.Diagnosis;
+using ConnExporter.Incidents;
+using ConnExporter.Resources;
 using ConnExporter.Sampling;
 
 namespace ConnExporter.Metrics;
@@ -20,6 +23,17 @@ internal sealed class MetricsPage
         foreach (CollectorState state in snapshot.Collectors)
         {
             state.Reading?.Write(page);
+        }
+
+        if (snapshot.Report is { } report)
+        {
+            ResourceMetrics.Write(page, report.Resources);
+            FindingMetrics.Write(page, report);
+        }
+
+        if (snapshot.Recorder is { } recorder)
+        {
+            RecorderMetrics.Write(page, recorder);
         }
 
         page.End();

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using ConnExporter.Diagnosis;
+using ConnExporter.Incidents;
 using ConnExporter.Kernel;
 using ConnExporter.Web;
 
@@ -11,6 +13,15 @@ internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, Confi
 {
     /// <summary>How the web server stands.</summary>
     public WebState Web { get; init; } = WebState.None;
+
+    /// <summary>What the diagnosis made of a snapshot a moment ago; null before it looked.</summary>
+    public DiagnosisReport? Report { get; init; }
+
+    /// <summary>How the flight recorder stands; null where there is none, as in a single look.</summary>
+    public RecorderState? Recorder { get; init; }
+
+    /// <summary>Whether there is all there will be: a sample of every collector, and a diagnosis.</summary>
+    public bool IsReady => IsComplete && Report is not null;
 
     /// <summary>Whether every collector has an outcome, if only that it is stuck. Without a collector there is nothing to be ready with.</summary>
     public bool IsComplete => Collectors.Length > 0 && Collectors.All(state => state.Outcome is not null);
@@ -67,6 +78,9 @@ internal sealed record CollectorState
 
     /// <summary>Why the newest sample gave no reading; null where it did.</summary>
     public string? Failure { get; init; }
+
+    /// <summary>What a good sample could not see, and what would show it; null where it saw everything.</summary>
+    public string? Note { get; init; }
 
     /// <summary>Failed samples by reason, in the order of <see cref="KernelReadException.Reasons"/>.</summary>
     public ImmutableArray<ulong> Errors { get; init; } = ImmutableArray.Create(new ulong[KernelReadException.Reasons.Length]);
