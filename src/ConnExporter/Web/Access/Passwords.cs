@@ -215,7 +215,11 @@ internal sealed class Passwords : IDisposable
         {
             while (!ended && fresh.Count == 0 && duration - time.GetElapsedTime(start) is { } left && left > TimeSpan.Zero)
             {
-                Monitor.Wait(gate, left);
+                // Woken up without anything new, it goes on; otherwise the time is over.
+                if (!Monitor.Wait(gate, left))
+                {
+                    return;
+                }
             }
         }
     }
