@@ -169,7 +169,10 @@ public sealed class TlsTests : IDisposable
     {
         var start = new ProcessStartInfo("openssl", ["s_client", "-connect", daemon.Addresses[0].Authority, .. arguments])
         {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         using Process client = Process.Start(start)!;
         client.StandardInput.Close();
