@@ -12,6 +12,9 @@ internal static class ExitCode
     /// <summary>No address could be bound.</summary>
     public const int CannotBind = 3;
 
+    /// <summary>A certificate, a key or the list of users cannot be used.</summary>
+    public const int AccessFiles = 4;
+
     /// <summary>diagnose: a warning holds.</summary>
     public const int Warning = 1;
 
