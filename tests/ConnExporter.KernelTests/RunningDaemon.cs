@@ -23,7 +23,7 @@ internal sealed class RunningDaemon : IDisposable
         process.BeginErrorReadLine();
         try
         {
-            Poll.Until(TryScrape, page => page is not null || process.HasExited, "the daemon's first page", Patience);
+            Poll.Until(() => TryGet("/-/ready"), answer => answer is not null || process.HasExited, "a sample of every collector", Patience);
             process.HasExited.ShouldBeFalse(Log);
         }
         catch
@@ -74,7 +74,9 @@ internal sealed class RunningDaemon : IDisposable
         }
     }
 
-    private MetricsText? TryScrape()
+    private MetricsText? TryScrape() => TryGet("/metrics") is { } page ? new MetricsText(page) : null;
+
+    private string? TryGet(string path)
     {
         try
         {
@@ -94,9 +96,9 @@ internal sealed class RunningDaemon : IDisposable
             });
             using var handler = new SocketsHttpHandler { ConnectCallback = (_, _) => ValueTask.FromResult<Stream>(new NetworkStream(socket)) };
             using var client = new HttpClient(handler) { Timeout = Patience };
-            using HttpResponseMessage response = client.Send(new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{Port}/metrics"));
+            using HttpResponseMessage response = client.Send(new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{Port}{path}"));
             using var reader = new StreamReader(response.EnsureSuccessStatusCode().Content.ReadAsStream());
-            return new MetricsText(reader.ReadToEnd());
+            return reader.ReadToEnd();
         }
         catch (InvalidOperationException e) when (e.InnerException is SocketException)
         {

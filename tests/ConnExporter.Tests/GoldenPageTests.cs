@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
 using ConnExporter.Collectors;
+using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
@@ -90,7 +91,8 @@ public partial class GoldenPageTests
         SpinWait.SpinUntil(() => store.Current.IsComplete, TimeSpan.FromSeconds(30)).ShouldBeTrue("a collector did not end its sample");
         Array.ForEach(threads, thread => thread.Stop());
         threads.ShouldAllBe(thread => thread.Join(TimeSpan.FromSeconds(10)));
-        return store.Current with { Collectors = [.. store.Current.Collectors.Select(state => state with { CpuTime = TimeSpan.Zero })] };
+        DiagnosisReport report = new Diagnostician(RuleList.All, new Thresholds(), time, (rule, e) => throw new InvalidOperationException(rule, e)).Look(store.Current);
+        return store.Current with { Report = report, Collectors = [.. store.Current.Collectors.Select(state => state with { CpuTime = TimeSpan.Zero })] };
     }
 
     private static string Samples(string page) => string.Join('\n', page.Split('\n').Where(line => line.Length > 0 && line[0] != '#'));

@@ -21,6 +21,8 @@ public sealed unsafe class ProcessSockets : IDisposable
 
     // fs/proc/fd.c:proc_readfd_common: the position in the directory is the descriptor and two for "." and "..".
     private const int ProcOffset = 2;
+    private static readonly string[] ToRead = ["CAP_SYS_PTRACE"];
+    private static readonly string[] ToOpenAndRead = ["CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"];
     private readonly string root;
     private readonly byte[] rootBytes;
     private readonly DirectoryEntries entries = new(ListBuffer);
@@ -39,8 +41,8 @@ public sealed unsafe class ProcessSockets : IDisposable
     /// <summary>Links looked at so far: the measure of what this costs.</summary>
     public long LinksRead { get; private set; }
 
-    /// <summary>The capability that the last call with <see cref="ProcessAccess.Denied"/> was missing.</summary>
-    public string? MissingCapability { get; private set; }
+    /// <summary>What the last call with <see cref="ProcessAccess.Denied"/> was missing. Who may not open the directory may not read the links either.</summary>
+    public IReadOnlyList<string> MissingCapabilities { get; private set; } = [];
 
     /// <summary>Reads the sockets among the next descriptors of a process.</summary>
     /// <param name="pid">The process.</param>
@@ -64,7 +66,7 @@ public sealed unsafe class ProcessSockets : IDisposable
         entries.Clear();
         if (position > 0 && LibC.LSeek(list.Value, position, LibC.SeekSet) < 0)
         {
-            return Failed(pid, "lseek", null);
+            return Failed(pid, "lseek", []);
         }
 
         try
@@ -131,7 +133,7 @@ public sealed unsafe class ProcessSockets : IDisposable
                     long descriptor = (long)(((ulong)i * stride) + (seed % stride));
                     if (LibC.LSeek(list.Value, descriptor + ProcOffset, LibC.SeekSet) < 0)
                     {
-                        return Failed(pid, "lseek", null);
+                        return Failed(pid, "lseek", []);
                     }
                 }
 
@@ -201,7 +203,7 @@ public sealed unsafe class ProcessSockets : IDisposable
         // Closed meanwhile; or, in a copy of the tree, no link at all.
         return Marshal.GetLastPInvokeError() is Errno.NoEntry or Errno.Invalid
             ? ProcessAccess.Ok
-            : Failed(pid, "readlink", "CAP_SYS_PTRACE");
+            : Failed(pid, "readlink", ToRead);
     }
 
     private DescriptorHandle? Open(int pid, out ProcessAccess access)
@@ -223,12 +225,12 @@ public sealed unsafe class ProcessSockets : IDisposable
         fixed (byte* path = name)
         {
             int descriptor = LibC.OpenAt(directory.Value, path, LibC.OpenReadOnly | LibC.DirectoryFlag | LibC.OpenCloseOnExec);
-            access = descriptor >= 0 ? ProcessAccess.Ok : Failed(pid, "open", "CAP_DAC_READ_SEARCH");
+            access = descriptor >= 0 ? ProcessAccess.Ok : Failed(pid, "open", ToOpenAndRead);
             return descriptor >= 0 ? new DescriptorHandle(descriptor) : null;
         }
     }
 
-    private ProcessAccess Failed(int pid, string call, string? capability)
+    private ProcessAccess Failed(int pid, string call, string[] capabilities)
     {
         int errno = Marshal.GetLastPInvokeError();
         switch (errno)
@@ -236,7 +238,7 @@ public sealed unsafe class ProcessSockets : IDisposable
             case Errno.NoEntry or Errno.NoProcess:
                 return ProcessAccess.Gone;
             case Errno.NotPermitted or Errno.AccessDenied:
-                MissingCapability = capability;
+                MissingCapabilities = capabilities;
                 return ProcessAccess.Denied;
             default:
                 throw KernelReadException.FromErrno($"{root}/{pid}/fd: {call}", errno);

@@ -25,8 +25,8 @@ internal sealed class CensusCollector : Collector
 
     private const string Unknown = "unknown";
 
-    // A destination that holds this share of the usable ports passes its warning.
-    private const double ShortOfPorts = 0.8;
+    // A destination that holds this share of the usable ports may soon be short of them.
+    private const double ShortOfPorts = 0.5;
     private static readonly TimeSpan WatchAgainAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan WatchCost = TimeSpan.FromMilliseconds(100);
 
@@ -278,8 +278,9 @@ internal sealed class CensusCollector : Collector
             .OrderByDescending(listener => listener.Fullness).ThenByDescending(listener => listener.SynQueue).ThenByDescending(listener => listener.Connections)
             .Take(ListenersCollector.Shown)
             .OrderBy(listener => listener.Port).ThenBy(listener => listener.Address.High).ThenBy(listener => listener.Address.Low)
-            .Select(listener => new CensusReading.ListenerRow(
-                listener.Address.ToString(), listener.Port.ToString(), UnitOf(listener), holders?.Find(listener.Inode)?.Name ?? Unknown, listener.SynQueue, listener.Established, listener.CloseWait, listener.Other)),
+            .Select(listener => (listener, owner: holders?.Find(listener.Inode)))
+            .Select(row => new CensusReading.ListenerRow(
+                row.listener.Address.ToString(), row.listener.Port.ToString(), UnitOf(row.listener), row.owner?.Name ?? Unknown, row.listener.SynQueue, row.listener.Established, row.listener.CloseWait, row.listener.Other, row.owner)),
     ];
 
     private ImmutableArray<CensusReading.RemoteRow> RemoteRows()
@@ -383,7 +384,7 @@ internal sealed class CensusCollector : Collector
             [
                 .. timeWaitOwners.Watch(destination.Address, destination.Port, WatchCost)
                     .GroupBy(sighting => (Unit: sighting.Unit ?? UnitName.None, Process: sighting.Owner?.Name ?? Unknown))
-                    .Select(group => new CensusReading.SightingRow(destination.Address.ToString(), destination.Port.ToString(), group.Key.Unit, group.Key.Process, (ulong)group.Count())),
+                    .Select(group => new CensusReading.SightingRow(destination.Address.ToString(), destination.Port.ToString(), group.Key.Unit, group.Key.Process, (ulong)group.Count(), group.First().Owner)),
             ];
         }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ConnExporter.Holders;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 
@@ -213,7 +214,7 @@ internal sealed class CensusReading : Reading
     internal sealed record DestinationRow(string Source, string Address, string Port, ulong Live, ulong TimeWait, ulong ReusableTimeWait);
 
     /// <summary>One listening address and port.</summary>
-    internal sealed record ListenerRow(string Address, string Port, string Unit, string Process, ulong SynQueue, ulong Established, ulong CloseWait, ulong Other);
+    internal sealed record ListenerRow(string Address, string Port, string Unit, string Process, ulong SynQueue, ulong Established, ulong CloseWait, ulong Other, Owner? Owner);
 
     /// <summary>Sockets of one key by state, in the kernel's numbers.</summary>
     internal sealed record StateRow(string Key, ulong[] States);
@@ -222,7 +223,7 @@ internal sealed class CensusReading : Reading
     internal sealed record ProcessRow(string Process, string Unit, ulong[] States);
 
     /// <summary>Connections of one holder that were caught.</summary>
-    internal sealed record SightingRow(string Address, string Port, string Unit, string Process, ulong Count);
+    internal sealed record SightingRow(string Address, string Port, string Unit, string Process, ulong Count, Owner? Owner);
 
     /// <summary>Sockets of one peer.</summary>
     internal sealed record RemoteRow(string Remote, ulong Inbound, ulong Outbound);

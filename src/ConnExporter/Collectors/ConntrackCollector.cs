@@ -87,32 +87,38 @@ internal sealed class ConntrackReading : Reading
     private static readonly MetricFamily Restarts = Counter("search_restarts", "Look-ups started over because the table was resized; benign.");
 
     private readonly string netns;
-    private readonly ulong entries;
-    private readonly ulong? limit;
-    private readonly ulong? buckets;
-    private readonly ConntrackStatistics? statistics;
 
     public ConntrackReading(string netns, ulong entries, ulong? limit, ulong? buckets, ConntrackStatistics? statistics)
     {
         this.netns = netns;
-        this.entries = entries;
-        this.limit = limit;
-        this.buckets = buckets;
-        this.statistics = statistics;
+        Count = entries;
+        Max = limit;
+        BucketCount = buckets;
+        Statistics = statistics;
     }
+
+    /// <summary>Entries.</summary>
+    public ulong Count { get; }
+
+    /// <summary>The most there can be; 0 is without limit.</summary>
+    public ulong? Max { get; }
+
+    public ulong? BucketCount { get; }
+
+    public ConntrackStatistics? Statistics { get; }
 
     public override void Write(ExpositionWriter page)
     {
-        page.Write(Entries, entries, netns);
-        page.Write(Limit, limit == 0 ? null : limit);
-        page.Write(Buckets, buckets);
-        page.Write(Drops, statistics?.Drops, netns);
-        page.Write(EarlyDrops, statistics?.EarlyDrops, netns);
-        page.Write(InsertFailed, statistics?.InsertFailed, netns);
-        page.Write(Invalid, statistics?.Invalid, netns);
-        page.Write(Clashes, statistics?.ClashesResolved, netns);
-        page.Write(Chains, statistics?.ChainsTooLong, netns);
-        page.Write(Restarts, statistics?.SearchRestarts, netns);
+        page.Write(Entries, Count, netns);
+        page.Write(Limit, Max == 0 ? null : Max);
+        page.Write(Buckets, BucketCount);
+        page.Write(Drops, Statistics?.Drops, netns);
+        page.Write(EarlyDrops, Statistics?.EarlyDrops, netns);
+        page.Write(InsertFailed, Statistics?.InsertFailed, netns);
+        page.Write(Invalid, Statistics?.Invalid, netns);
+        page.Write(Clashes, Statistics?.ClashesResolved, netns);
+        page.Write(Chains, Statistics?.ChainsTooLong, netns);
+        page.Write(Restarts, Statistics?.SearchRestarts, netns);
     }
 
     private static MetricFamily Counter(string name, string help) => MetricFamily.Counter($"conn_conntrack_{name}_total", help, "netns");

@@ -101,6 +101,10 @@ internal sealed class CountersReading : Reading
         this.tcpExt = tcpExt;
     }
 
+    /// <summary>Every counter by the kernel's name; null where this kernel does not tell.</summary>
+    public IEnumerable<(string KernelName, ulong? Value)> All =>
+        Tcp.Select((counter, i) => (counter.KernelName, tcp[i])).Concat(TcpExt.Select((counter, i) => (counter.KernelName, tcpExt[i])));
+
     /// <summary>Connection attempts turned away because an accept queue was full; null where this kernel does not tell.</summary>
     public ulong? ListenOverflows => tcpExt[Overflows];
 

@@ -37,19 +37,21 @@ internal sealed class DescriptorsReading : Reading
     private static readonly MetricFamily ProcessLimit = MetricFamily.Gauge(
         "conn_file_descriptors_process_limit", "fs.nr_open: the highest RLIMIT_NOFILE that a process can be given.");
 
-    private readonly FileCounts counts;
-    private readonly ulong? processLimit;
-
     public DescriptorsReading(FileCounts counts, ulong? processLimit)
     {
-        this.counts = counts;
-        this.processLimit = processLimit;
+        Counts = counts;
+        HighestProcessLimit = processLimit;
     }
+
+    public FileCounts Counts { get; }
+
+    /// <summary>fs.nr_open.</summary>
+    public ulong? HighestProcessLimit { get; }
 
     public override void Write(ExpositionWriter page)
     {
-        page.Write(Used, counts.Allocated);
-        page.Write(Limit, counts.Limit);
-        page.Write(ProcessLimit, processLimit);
+        page.Write(Used, Counts.Allocated);
+        page.Write(Limit, Counts.Limit);
+        page.Write(ProcessLimit, HighestProcessLimit);
     }
 }

@@ -8,6 +8,9 @@ internal static class Labels
     /// <summary>The row that holds what a bound left out, so that sums hold.</summary>
     public const string Other = "other";
 
+    /// <summary>The unit of what is in none.</summary>
+    public const string None = Kernel.Cgroups.UnitName.None;
+
     /// <summary>The states of a TCP socket under the names they have on the page.</summary>
     public static readonly (TcpState State, string Label)[] States =
     [

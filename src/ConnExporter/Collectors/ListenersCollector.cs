@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Metrics;
@@ -205,38 +206,37 @@ internal sealed class ListenersReading : Reading
         "conn_listener_drops_total", "Increases of sk_drops: connection attempts turned away, mostly because the accept queue was full.", "netns", "address", "port");
 
     private readonly string netns;
-    private readonly Row[] rows;
 
     public ListenersReading(string netns, Row[] rows)
     {
         this.netns = netns;
-        this.rows = rows;
+        Rows = [.. rows];
     }
 
-    /// <summary>Rows.</summary>
-    public int Count => rows.Length;
+    /// <summary>The listeners, by port.</summary>
+    public ImmutableArray<Row> Rows { get; }
 
     /// <summary>Whether an accept queue has overflowed: it holds one more than its limit.</summary>
-    public bool HasFullQueue => rows.Any(row => row.Queue > row.Limit);
+    public bool HasFullQueue => Rows.Any(row => row.Queue > row.Limit);
 
     public override void Write(ExpositionWriter page)
     {
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(Queue, row.Queue, netns, row.Address, row.Port);
         }
 
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(Limit, row.Limit, netns, row.Address, row.Port);
         }
 
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(Peak, row.Peak, netns, row.Address, row.Port);
         }
 
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(Drops, row.Drops, netns, row.Address, row.Port);
         }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ConnExporter.Configuration;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Namespaces;
@@ -203,9 +204,9 @@ internal sealed class NamespacesCollector : Collector
         }
 
         context.Drop("conn_tcp_sockets", Math.Max(0, worstFirst.Count - Shown) * StatesReading.SocketSeries);
-        context.Drop("conn_listener_accept_queue", worstFirst.Skip(ShownInFull).Sum(member => member.Readings!.Listeners?.Count ?? 0));
+        context.Drop("conn_listener_accept_queue", worstFirst.Skip(ShownInFull).Sum(member => member.Readings!.Listeners?.Rows.Length ?? 0));
         return new NamespacesReading(
-            [.. worstFirst.Take(Shown).OrderBy(member => member.Entry.Name, StringComparer.Ordinal).Select(member => new NamespacesReading.Row(member.Readings!, member.IsShownInFull))],
+            [.. worstFirst.Take(Shown).OrderBy(member => member.Entry.Name, StringComparer.Ordinal).Select(member => new NamespacesReading.Row(member.Entry.Name, member.Readings!, member.IsShownInFull))],
             members.Count,
             worstFirst.Count,
             members.Values.Count(member => member.IsDenied));
@@ -220,11 +221,11 @@ internal sealed class NamespacesCollector : Collector
 
         public ListenersReading? Listeners { get; set; }
 
-        public Reading? Ports { get; set; }
+        public PortsReading? Ports { get; set; }
 
-        public Reading? Conntrack { get; set; }
+        public ConntrackReading? Conntrack { get; set; }
 
-        public Reading? Limits { get; set; }
+        public SockStatReading? Limits { get; set; }
 
         public CensusReading? Census { get; set; }
 
@@ -283,9 +284,9 @@ internal sealed class NamespacesCollector : Collector
             }
 
             readings.Listeners = (ListenersReading?)readings.From(listeners, context);
-            readings.Ports = readings.From(ports, context);
-            readings.Conntrack = readings.From(conntrack, context);
-            readings.Limits = readings.From(limits, context);
+            readings.Ports = (PortsReading?)readings.From(ports, context);
+            readings.Conntrack = (ConntrackReading?)readings.From(conntrack, context);
+            readings.Limits = (SockStatReading?)readings.From(limits, context);
             readings.Census = (CensusReading?)readings.From(census, context);
         }
 
@@ -405,18 +406,20 @@ internal sealed class NamespacesReading : Reading
     private static readonly MetricFamily Namespaces = MetricFamily.Gauge(
         "conn_namespaces", "Network namespaces besides the exporter's own: seen; read; denied, which may not be entered and show at most what /proc/PID/net tells.", "state");
 
-    private readonly Row[] rows;
     private readonly int? seen;
     private readonly int read;
     private readonly int denied;
 
     public NamespacesReading(Row[] rows, int? seen, int read, int denied)
     {
-        this.rows = rows;
+        Rows = [.. rows];
         this.seen = seen;
         this.read = read;
         this.denied = denied;
     }
+
+    /// <summary>Those that are shown.</summary>
+    public ImmutableArray<Row> Rows { get; }
 
     public override void Write(ExpositionWriter page)
     {
@@ -428,7 +431,7 @@ internal sealed class NamespacesReading : Reading
         page.Write(Namespaces, count, "seen");
         page.Write(Namespaces, read, "read");
         page.Write(Namespaces, denied, "denied");
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             if (row.InFull)
             {
@@ -455,5 +458,5 @@ internal sealed class NamespacesReading : Reading
     }
 
     /// <summary>One namespace.</summary>
-    internal sealed record Row(NamespacesCollector.Readings Readings, bool InFull);
+    internal sealed record Row(string Name, NamespacesCollector.Readings Readings, bool InFull);
 }

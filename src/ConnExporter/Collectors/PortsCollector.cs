@@ -47,21 +47,27 @@ internal sealed class PortsReading : Reading
         "conn_ephemeral_ports_usable", "Ports of the range that can be handed out: the limit for each source, destination and destination port.", "netns");
 
     private readonly string netns;
-    private readonly PortRange range;
-    private readonly int reserved;
 
     public PortsReading(string netns, PortRange range, int reserved)
     {
         this.netns = netns;
-        this.range = range;
-        this.reserved = reserved;
+        Range = range;
+        ReservedCount = reserved;
     }
+
+    public PortRange Range { get; }
+
+    /// <summary>Ports of the range that are reserved.</summary>
+    public int ReservedCount { get; }
+
+    /// <summary>What is left of the range.</summary>
+    public int UsableCount => Range.Count - ReservedCount;
 
     public override void Write(ExpositionWriter page)
     {
-        page.Write(First, range.First, netns);
-        page.Write(Last, range.Last, netns);
-        page.Write(Reserved, reserved, netns);
-        page.Write(Usable, range.Count - reserved, netns);
+        page.Write(First, Range.First, netns);
+        page.Write(Last, Range.Last, netns);
+        page.Write(Reserved, ReservedCount, netns);
+        page.Write(Usable, UsableCount, netns);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
@@ -21,6 +22,7 @@ internal sealed class ProcessesCollector : Collector
 
     private readonly ProcessTable table;
     private readonly string limits;
+    private readonly string statistics;
     private readonly Dictionary<int, Process> processes = [];
     private readonly Dictionary<(string Name, string Unit), Group> groups = [];
     private uint round;
@@ -29,6 +31,7 @@ internal sealed class ProcessesCollector : Collector
     {
         table = new ProcessTable(kernel.Proc);
         limits = kernel.Proc.PathOf("PID/limits");
+        statistics = kernel.Proc.PathOf("PID/stat");
     }
 
     public override Reading Collect(CollectContext context)
@@ -76,7 +79,7 @@ internal sealed class ProcessesCollector : Collector
         if (access == ProcessAccess.Ok)
         {
             process.Round = round;
-            process.Group!.Add(count, process.Limit, round);
+            process.Group!.Add(pid, count, process.Limit, round);
         }
 
         return access;
@@ -145,7 +148,7 @@ internal sealed class ProcessesCollector : Collector
     private ProcessesReading Read(CollectContext context, int seen, int unreadable)
     {
         Group[] worstFirst = [.. groups.Values.OrderByDescending(group => group.WorstRatio).ThenByDescending(group => group.Descriptors)];
-        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow())
+        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with { WorstProcessId = group.WorstProcessId, WorstStartTicks = StartOf(group.WorstProcessId) })
             .OrderBy(row => row.Process, StringComparer.Ordinal).ThenBy(row => row.Unit, StringComparer.Ordinal)];
         context.Drop("conn_process_group_file_descriptors", Math.Max(0, worstFirst.Length - Shown));
         if (worstFirst.Length > Shown)
@@ -162,8 +165,26 @@ internal sealed class ProcessesCollector : Collector
         return new ProcessesReading([.. rows], seen, unreadable);
     }
 
+    // Asked for the few on the page only, and once.
+    private ulong? StartOf(int pid)
+    {
+        if (!processes.TryGetValue(pid, out Process? process))
+        {
+            return null;
+        }
+
+        if (process.StartTicks is null && table.ReadFile(pid, "stat"u8, out ReadOnlySpan<byte> content) == ProcessAccess.Ok && !content.IsEmpty)
+        {
+            process.StartTicks = ProcessStat.Parse(statistics, content, out _).StartTicks;
+        }
+
+        return process.StartTicks;
+    }
+
     private sealed class Process(ulong identity)
     {
+        public ulong? StartTicks { get; set; }
+
         public ulong Identity { get; } = identity;
 
         public ulong Limit { get; set; }
@@ -189,9 +210,11 @@ internal sealed class ProcessesCollector : Collector
 
         public ulong WorstLimit { get; private set; }
 
+        public int WorstProcessId { get; private set; }
+
         public double WorstRatio => Ratio(Worst, WorstLimit);
 
-        public void Add(ulong count, ulong limit, uint round)
+        public void Add(int pid, ulong count, ulong limit, uint round)
         {
             if (Round != round)
             {
@@ -201,23 +224,23 @@ internal sealed class ProcessesCollector : Collector
 
             Processes++;
             Descriptors += count;
-            TakeWorse(count, limit);
+            TakeWorse(pid, count, limit);
         }
 
         public void Add(Group other)
         {
             Processes += other.Processes;
             Descriptors += other.Descriptors;
-            TakeWorse(other.Worst, other.WorstLimit);
+            TakeWorse(other.WorstProcessId, other.Worst, other.WorstLimit);
         }
 
         public ProcessesReading.Row ToRow() => new(Name, unit, Processes, Descriptors, Worst, WorstLimit);
 
-        private void TakeWorse(ulong count, ulong limit)
+        private void TakeWorse(int pid, ulong count, ulong limit)
         {
             if (Worst == 0 || Ratio(count, limit) > WorstRatio)
             {
-                (Worst, WorstLimit) = (count, limit);
+                (WorstProcessId, Worst, WorstLimit) = (pid, count, limit);
             }
         }
 
@@ -242,35 +265,40 @@ internal sealed class ProcessesReading : Reading
 
     private static readonly MetricFamily Unreadable = MetricFamily.Gauge("conn_processes_unreadable", "Processes seen whose descriptors could not be counted.");
 
-    private readonly Row[] rows;
     private readonly int seen;
     private readonly int unreadable;
 
     public ProcessesReading(Row[] rows, int seen, int unreadable)
     {
-        this.rows = rows;
+        Rows = [.. rows];
         this.seen = seen;
         this.unreadable = unreadable;
     }
 
+    /// <summary>The groups that are shown, by name.</summary>
+    public ImmutableArray<Row> Rows { get; }
+
+    /// <summary>Whether some could not be read.</summary>
+    public bool HasUnreadable => unreadable > 0;
+
     public override void Write(ExpositionWriter page)
     {
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(GroupProcesses, row.Processes, row.Process, row.Unit);
         }
 
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(GroupDescriptors, row.Descriptors, row.Process, row.Unit);
         }
 
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(Worst, row.Worst, row.Process, row.Unit);
         }
 
-        foreach (Row row in rows)
+        foreach (Row row in Rows)
         {
             page.Write(WorstLimit, row.WorstLimit, row.Process, row.Unit);
         }
@@ -279,6 +307,13 @@ internal sealed class ProcessesReading : Reading
         page.Write(Unreadable, unreadable);
     }
 
-    /// <summary>One group.</summary>
-    internal sealed record Row(string Process, string Unit, ulong Processes, ulong Descriptors, ulong Worst, ulong WorstLimit);
+    /// <summary>One group, and the process of it that is nearest to its limit.</summary>
+    internal sealed record Row(string Process, string Unit, ulong Processes, ulong Descriptors, ulong Worst, ulong WorstLimit)
+    {
+        /// <summary>Null in the row that sums the rest.</summary>
+        public int? WorstProcessId { get; init; }
+
+        /// <summary>When that process started, in clock ticks after boot; null where it has ended since.</summary>
+        public ulong? WorstStartTicks { get; init; }
+    }
 }

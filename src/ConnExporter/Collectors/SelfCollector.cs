@@ -32,7 +32,7 @@ internal sealed class SelfCollector : Collector
         ProcessAccess access = processes.CountDescriptors(self.Pid, out ulong open, out _);
         return new SelfReading(
             self,
-            bootTime.Value + (self.StartTicks / (double)SystemClock.TicksPerSecond),
+            bootTime.Value,
             access == ProcessAccess.Ok ? open : null,
             ProcessLimits.ParseSoftOpenFiles(limits.Path, limits.Read()));
     }
@@ -72,17 +72,19 @@ internal sealed class SelfReading : Reading
     private static readonly MetricFamily Start = MetricFamily.Gauge("process_start_time_seconds", "When this exporter started.");
 
     private readonly ProcessStat stat;
-    private readonly double started;
     private readonly ulong? open;
     private readonly ulong limit;
 
-    public SelfReading(ProcessStat stat, double started, ulong? open, ulong limit)
+    public SelfReading(ProcessStat stat, ulong bootTime, ulong? open, ulong limit)
     {
         this.stat = stat;
-        this.started = started;
+        BootTime = bootTime;
         this.open = open;
         this.limit = limit;
     }
+
+    /// <summary>When the machine started, in seconds since 1970.</summary>
+    public ulong BootTime { get; }
 
     public override void Write(ExpositionWriter page)
     {
@@ -92,6 +94,6 @@ internal sealed class SelfReading : Reading
         page.Write(OpenFds, open);
         page.Write(MaxFds, limit);
         page.Write(Threads, stat.Threads);
-        page.Write(Start, started);
+        page.Write(Start, BootTime + (stat.StartTicks / (double)SystemClock.TicksPerSecond));
     }
 }

@@ -77,28 +77,32 @@ internal sealed class SockStatReading : Reading
         "conn_tcp_time_wait_limit", "net.ipv4.tcp_max_tw_buckets: above it sockets close without TIME_WAIT.", "netns");
 
     private readonly string netns;
-    private readonly SockStat? counts;
-    private readonly MemoryLimits? limits;
-    private readonly ulong? maxOrphans;
-    private readonly ulong? maxTimeWait;
 
     public SockStatReading(string netns, SockStat? counts, MemoryLimits? limits, ulong? maxOrphans, ulong? maxTimeWait)
     {
         this.netns = netns;
-        this.counts = counts;
-        this.limits = limits;
-        this.maxOrphans = maxOrphans;
-        this.maxTimeWait = maxTimeWait;
+        Counts = counts;
+        Limits = limits;
+        MaxOrphans = maxOrphans;
+        MaxTimeWait = maxTimeWait;
     }
+
+    public SockStat? Counts { get; }
+
+    public MemoryLimits? Limits { get; }
+
+    public ulong? MaxOrphans { get; }
+
+    public ulong? MaxTimeWait { get; }
 
     public override void Write(ExpositionWriter page)
     {
         ulong pageSize = (ulong)SystemClock.PageSize;
-        page.Write(Orphans, counts?.Orphans);
-        page.Write(OrphansLimit, maxOrphans);
-        page.Write(Memory, counts?.MemoryPages * pageSize);
-        page.Write(Pressure, limits?.PressurePages * pageSize);
-        page.Write(MemoryLimit, limits?.LimitPages * pageSize);
-        page.Write(TimeWaitLimit, maxTimeWait, netns);
+        page.Write(Orphans, Counts?.Orphans);
+        page.Write(OrphansLimit, MaxOrphans);
+        page.Write(Memory, Counts?.MemoryPages * pageSize);
+        page.Write(Pressure, Limits?.PressurePages * pageSize);
+        page.Write(MemoryLimit, Limits?.LimitPages * pageSize);
+        page.Write(TimeWaitLimit, MaxTimeWait, netns);
     }
 }

@@ -216,6 +216,9 @@ internal sealed class StatesReading : Reading
     /// <summary>Series of <see cref="WriteSockets"/>.</summary>
     public static int SocketSeries => Labels.States.Length;
 
+    /// <summary>Sockets in a state.</summary>
+    public ulong this[TcpState state] => tally[(int)state];
+
     /// <summary>Sockets in all states.</summary>
     public ulong Total => tally.Aggregate(0ul, (sum, count) => sum + count);
 

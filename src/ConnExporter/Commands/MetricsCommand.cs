@@ -1,5 +1,6 @@
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
+using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Metrics;
@@ -33,8 +34,10 @@ internal static class MetricsCommand
         }
 
         sampler.StopCollectors();
+        var diagnosis = new Diagnostician(RuleList.All, options.Thresholds, time, (rule, e) => log.Error(e, "Rule {Rule} failed: a defect in this program", rule));
+        DiagnosisReport report = diagnosis.Look(store.Current);
         var page = new ExpositionWriter(ExpositionFormat.Text);
-        MetricsPage.Write(page, store.Current);
+        MetricsPage.Write(page, store.Current with { Report = report });
         using Stream output = Console.OpenStandardOutput();
         output.Write(page.Page);
         return ExitCode.Ok;

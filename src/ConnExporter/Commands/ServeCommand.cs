@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
+using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Metrics;
@@ -31,12 +32,15 @@ internal static class ServeCommand
         using var systemd = new SystemdNotifier(Environment.GetEnvironmentVariable, time, logging.Logger);
         var store = new SnapshotStore(Snapshot.Empty(time));
         using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger);
-        var reload = new ConfigurationReload(sources, options, sampler, store, systemd, logging, time);
-        return RunHost(options, logging, systemd, store, sampler, reload).GetAwaiter().GetResult();
+        var diagnostician = new Diagnostician(
+            RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
+        using var diagnosis = new DiagnosisLoop(diagnostician, store, time, logging.Logger);
+        var reload = new ConfigurationReload(sources, options, sampler, diagnostician, store, systemd, logging, time);
+        return RunHost(options, logging, systemd, store, sampler, diagnosis, reload).GetAwaiter().GetResult();
     }
 
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, ConfigurationReload reload)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "conn-exporter" });
         builder.Logging.AddSerilog(logging.Logger);
@@ -44,6 +48,7 @@ internal static class ServeCommand
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownPatience);
         builder.Services.AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), reload.Run));
         builder.Services.AddHostedService(_ => sampler);
+        builder.Services.AddHostedService(_ => diagnosis);
         await using WebApplication app = builder.Build();
         var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store));
         app.Run(endpoints.HandleAsync);

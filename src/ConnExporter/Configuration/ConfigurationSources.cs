@@ -53,6 +53,7 @@ internal sealed class ConfigurationSources
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
+            Thresholds = ThresholdSettings.Read(key => One(given, key)),
             Census = new CensusOptions(
                 Values.Count(One(given, Settings.CensusTop)),
                 Values.Count(One(given, Settings.CensusDestinations)),
@@ -80,6 +81,9 @@ internal sealed class ConfigurationSources
                 break;
             case SettingKind.Interval:
                 Values.Interval(value);
+                break;
+            case SettingKind.Ratio:
+                Values.Ratio(value);
                 break;
             case SettingKind.Count:
                 Values.Count(value);

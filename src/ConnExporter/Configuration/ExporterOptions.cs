@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using ConnExporter.Diagnosis;
 using ConnExporter.Kernel.Namespaces;
 using Serilog.Events;
 
@@ -31,6 +32,9 @@ internal sealed record ExporterOptions
 
     /// <summary>The enabled collectors and their intervals.</summary>
     public required ImmutableDictionary<string, TimeSpan> Collectors { get; init; }
+
+    /// <summary>When something is a finding.</summary>
+    public Thresholds Thresholds { get; init; } = new();
 
     /// <summary>How the census counts and what it shows.</summary>
     public required CensusOptions Census { get; init; }

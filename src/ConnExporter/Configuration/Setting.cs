@@ -29,6 +29,9 @@ internal enum SettingKind
     /// <summary>A duration such as 500ms, 5s or 1m.</summary>
     Interval,
 
+    /// <summary>A share between 0 and 1.</summary>
+    Ratio,
+
     /// <summary>A whole number.</summary>
     Count,
 

@@ -30,6 +30,7 @@ internal static class Settings
         new(CensusFoldV4, SettingKind.Count, "32", "Leading bits of IPv4 peers that are told apart, 8 to 32."),
         new(CensusFoldV6, SettingKind.Count, "128", "Leading bits of IPv6 peers that are told apart, 16 to 128."),
         new(CensusIdleAges, SettingKind.Switch, "false", "Ask how long ESTABLISHED sockets have been idle; costly with many."),
+        .. ThresholdSettings.All,
         new("netns", SettingKind.NamespaceScope, "auto", "Network namespaces to read: host, only the exporter's own; auto, the others too as far as is permitted; all, the same, and denied where none can be entered."),
         new("path.procfs", SettingKind.Path, "/proc", "Where proc is mounted."),
         new("path.sysfs", SettingKind.Path, "/sys", "Where sysfs is mounted."),

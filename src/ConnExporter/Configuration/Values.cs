@@ -54,11 +54,21 @@ internal static class Values
             Settings.CensusKeys => (1000, 1_000_000),
             Settings.CensusFoldV4 => (8, 32),
             Settings.CensusFoldV6 => (16, 128),
-            _ => (1, 200),
+            Settings.CensusTop or Settings.CensusDestinations => (1, 200),
+            _ => (1, (int)ThresholdSettings.HighestOf(given.Setting.Key)),
         };
         return int.TryParse(given.Text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= low && count <= high
             ? count
             : throw given.Wrong($"expected a whole number from {low} to {high}");
+    }
+
+    /// <summary>A share above 0, such as 0.8.</summary>
+    public static double Ratio(Given given)
+    {
+        double highest = ThresholdSettings.HighestOf(given.Setting.Key);
+        return double.TryParse(given.Text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double ratio) && ratio > 0 && ratio <= highest
+            ? ratio
+            : throw given.Wrong($"expected a number above 0, {highest} at most, such as 0.8");
     }
 
     /// <summary>A duration as a user would write it.</summary>

@@ -625,11 +625,7 @@ internal sealed class SocketOwners : IDisposable
 
     private void Deny(Process process)
     {
-        if (sockets.MissingCapability is { } capability)
-        {
-            missing.Add(capability);
-        }
-
+        missing.UnionWith(sockets.MissingCapabilities);
         process.GiveUp(round);
         process.IsDenied = true;
         process.NotBefore = round + RereadRounds;

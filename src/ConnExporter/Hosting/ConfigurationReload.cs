@@ -1,4 +1,5 @@
 using ConnExporter.Configuration;
+using ConnExporter.Diagnosis;
 using ConnExporter.Sampling;
 using Serilog;
 
@@ -9,6 +10,7 @@ internal sealed class ConfigurationReload
 {
     private readonly ConfigurationSources sources;
     private readonly Sampler sampler;
+    private readonly Diagnostician diagnostician;
     private readonly SnapshotStore store;
     private readonly SystemdNotifier systemd;
     private readonly Logging logging;
@@ -16,11 +18,12 @@ internal sealed class ConfigurationReload
     private readonly Lock gate = new();
     private ExporterOptions inForce;
 
-    public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, SnapshotStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
+    public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, Diagnostician diagnostician, SnapshotStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
     {
         this.sources = sources;
         this.inForce = inForce;
         this.sampler = sampler;
+        this.diagnostician = diagnostician;
         this.store = store;
         this.systemd = systemd;
         this.logging = logging;
@@ -43,8 +46,9 @@ internal sealed class ConfigurationReload
                 }
 
                 sampler.Apply(wanted);
+                diagnostician.Thresholds = wanted.Thresholds;
                 logging.SetLevel(wanted.LogLevel);
-                inForce = inForce with { Collectors = wanted.Collectors, Namespaces = wanted.Namespaces, LogLevel = wanted.LogLevel };
+                inForce = inForce with { Collectors = wanted.Collectors, Namespaces = wanted.Namespaces, Thresholds = wanted.Thresholds, LogLevel = wanted.LogLevel };
                 store.Update(snapshot => snapshot with { Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) });
                 log.Information("The configuration was read again and is in force");
             }

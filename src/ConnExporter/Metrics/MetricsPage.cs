@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using ConnExporter.Diagnosis;
+using ConnExporter.Resources;
 using ConnExporter.Sampling;
 
 namespace ConnExporter.Metrics;
@@ -20,6 +22,12 @@ internal sealed class MetricsPage
         foreach (CollectorState state in snapshot.Collectors)
         {
             state.Reading?.Write(page);
+        }
+
+        if (snapshot.Report is { } report)
+        {
+            ResourceMetrics.Write(page, report.Resources);
+            FindingMetrics.Write(page, report);
         }
 
         page.End();

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
 
 namespace ConnExporter.Sampling;
@@ -8,6 +9,12 @@ namespace ConnExporter.Sampling;
 /// <param name="Configuration">How the last reload of the configuration ended.</param>
 internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, ConfigurationState Configuration)
 {
+    /// <summary>What the diagnosis made of a snapshot a moment ago; null before it looked.</summary>
+    public DiagnosisReport? Report { get; init; }
+
+    /// <summary>Whether there is all there will be: a sample of every collector, and a diagnosis.</summary>
+    public bool IsReady => IsComplete && Report is not null;
+
     /// <summary>Whether every collector has an outcome, if only that it is stuck. Without a collector there is nothing to be ready with.</summary>
     public bool IsComplete => Collectors.Length > 0 && Collectors.All(state => state.Outcome is not null);
 

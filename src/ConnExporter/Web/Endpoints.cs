@@ -72,10 +72,10 @@ internal sealed class Endpoints
 
     private Task AnswerReadyAsync(HttpContext context)
     {
-        IEnumerable<string> waiting = store.Current.Collectors.Where(state => state.Outcome is null).Select(state => state.Name);
-        return store.Current.IsComplete
+        string[] waiting = [.. store.Current.Collectors.Where(state => state.Outcome is null).Select(state => state.Name)];
+        return store.Current.IsReady
             ? AnswerAsync(context, StatusCodes.Status200OK, PlainText, "ready\n")
-            : AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, PlainText, $"waiting for the first sample of: {string.Join(", ", waiting)}\n");
+            : AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, PlainText, $"waiting for the first {(waiting.Length > 0 ? "sample of: " + string.Join(", ", waiting) : "diagnosis")}\n");
     }
 
     private static Task AnswerAsync(HttpContext context, int status, string contentType, string text) =>

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Net.Sockets;
 using System.Text;
 using ConnExporter.Configuration;
+using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Sampling;
@@ -39,7 +40,7 @@ public sealed class ConfigurationReloadTests : IDisposable
         store = new SnapshotStore(Snapshot.Empty(time));
         sampler = new Sampler(store, [Entry("self"), Entry("states")], KernelSource.Host(), time, systemd, lines.Log);
         sampler.Apply(options);
-        reload = new ConfigurationReload(sources, options, sampler, store, systemd, logging, time);
+        reload = new ConfigurationReload(sources, options, sampler, new Diagnostician([], options.Thresholds, time, (_, _) => { }), store, systemd, logging, time);
     }
 
     public void Dispose()

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using ConnExporter.Diagnosis;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Tests.Support;
@@ -157,7 +158,7 @@ public class EndpointsTests
     }
 
     [Fact]
-    public async Task It_is_ready_once_every_collector_has_an_outcome()
+    public async Task It_is_ready_once_every_collector_has_an_outcome_and_the_diagnosis_has_looked()
     {
         store.Update(snapshot => snapshot with { Collectors = [Ready, Ready with { Name = "slow", Outcome = null }, Ready with { Name = "slower", Outcome = null }] });
         Answer waiting = await Get("/-/ready");
@@ -165,6 +166,9 @@ public class EndpointsTests
         waiting.Text.ShouldBe("waiting for the first sample of: slow, slower\n");
 
         store.Update(snapshot => snapshot with { Collectors = [Ready, Ready with { Name = "slow", Outcome = Outcome.Stuck }] });
+        (await Get("/-/ready")).Text.ShouldBe("waiting for the first diagnosis\n");
+
+        store.Update(snapshot => snapshot with { Report = new DiagnosisReport(DateTimeOffset.UnixEpoch, [], [], []) });
         Answer ready = await Get("/-/ready");
         ready.Status.ShouldBe(200);
         ready.Text.ShouldBe("ready\n");

@@ -1,0 +1,16 @@
+namespace ConnExporter.Diagnosis;
+
+/// <summary>Something that is wrong, for as long as it holds.</summary>
+/// <param name="Rule">The rule that found it; its id is the finding's.</param>
+/// <param name="Netns">The network namespace.</param>
+/// <param name="Severity">How bad it is now, after hysteresis.</param>
+/// <param name="Verdict">The newest verdict that agreed.</param>
+/// <param name="Since">When it began.</param>
+internal sealed record Finding(Rule Rule, string Netns, Severity Severity, Verdict Verdict, DateTimeOffset Since)
+{
+    /// <summary>Its name.</summary>
+    public string Id => Rule.Id;
+
+    /// <summary>The finding that probably causes it, of those that hold; null where it stands by itself.</summary>
+    public string? CausedBy { get; init; }
+}

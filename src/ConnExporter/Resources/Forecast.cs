@@ -1,0 +1,102 @@
+namespace ConnExporter.Resources;
+
+/// <summary>Growth by the slope that half of all pairs of points exceed (Theil–Sen), which neither a burst nor a gap can bend.</summary>
+/// <remarks>
+/// The longest of these windows counts in which the value grew all along: a fill that began a minute ago must not be diluted by the nine quiet
+/// minutes before it, one that ended must not be carried on, and slow growth is seen over a long window only.
+/// </remarks>
+internal static class Forecast
+{
+    /// <summary>Fewer points tell no trend.</summary>
+    public const int FewestPoints = 5;
+
+    // Pairs grow with the square of the points.
+    private const int MostPoints = 48;
+
+    // How far the slopes of the parts may be from that of the whole.
+    private const double Steady = 3;
+    private static readonly TimeSpan[] Windows = [TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(2.5), TimeSpan.FromSeconds(75)];
+
+    /// <summary>The growth a second.</summary>
+    /// <param name="points">The newest ten minutes, oldest first.</param>
+    /// <returns>Null where it does not grow.</returns>
+    public static double? Growth(ReadOnlySpan<HistoryPoint> points)
+    {
+        if (points.IsEmpty)
+        {
+            return null;
+        }
+
+        HistoryPoint newest = points[^1];
+        int used = int.MaxValue;
+        foreach (TimeSpan window in Windows)
+        {
+            int from = 0;
+            while (points[from].At < newest.At - window)
+            {
+                from++;
+            }
+
+            ReadOnlySpan<HistoryPoint> within = points[from..];
+            if (within.Length < FewestPoints)
+            {
+                return null;
+            }
+
+            // A longer window with the same points was no better.
+            if (within.Length == used)
+            {
+                continue;
+            }
+
+            used = within.Length;
+            double slope = Slope(within);
+            if (slope > 0 && GrowsAllAlong(within, slope))
+            {
+                return slope;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The time until the limit at that growth.</summary>
+    /// <returns>Zero where it is reached.</returns>
+    public static TimeSpan TimeTo(double limit, double value, double growthPerSecond) => TimeSpan.FromSeconds(Math.Clamp((limit - value) / growthPerSecond, 0, TimeSpan.FromDays(365).TotalSeconds));
+
+    /// <summary>The median slope of all pairs, of evenly chosen points where there are many.</summary>
+    public static double Slope(ReadOnlySpan<HistoryPoint> points)
+    {
+        int count = Math.Min(points.Length, MostPoints);
+        double[] slopes = new double[count * (count - 1) / 2];
+        int filled = 0;
+        for (int i = 0; i < count; i++)
+        {
+            HistoryPoint early = Pick(points, i, count);
+            for (int j = i + 1; j < count; j++)
+            {
+                HistoryPoint late = Pick(points, j, count);
+                slopes[filled++] = (late.Value - early.Value) / (late.At - early.At).TotalSeconds;
+            }
+        }
+
+        Array.Sort(slopes);
+        return filled == 0 ? 0 : (slopes[(filled - 1) / 2] + slopes[filled / 2]) / 2;
+    }
+
+    // The end points are always among them.
+    private static HistoryPoint Pick(ReadOnlySpan<HistoryPoint> points, int index, int count) => points[count == 1 ? 0 : (int)((long)index * (points.Length - 1) / (count - 1))];
+
+    // The halves, and the newest quarter, must rise about as fast as the whole.
+    private static bool GrowsAllAlong(ReadOnlySpan<HistoryPoint> points, double slope)
+    {
+        int half = points.Length / 2;
+        return IsLike(slope, points[..(half + 1)]) && IsLike(slope, points[half..]) && IsLike(slope, points[^Math.Max(3, points.Length / 4)..]);
+    }
+
+    private static bool IsLike(double slope, ReadOnlySpan<HistoryPoint> part)
+    {
+        double own = Slope(part);
+        return own > slope / Steady && own < slope * Steady;
+    }
+}

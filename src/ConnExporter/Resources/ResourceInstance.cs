@@ -1,0 +1,36 @@
+namespace ConnExporter.Resources;
+
+/// <summary>One finite resource: this listener's queue, this process's descriptors, the ports towards this destination.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Netns">The network namespace; that of the host's own resources is ours.</param>
+/// <param name="Name">Which one, such as <c>0.0.0.0:443</c>; <c>host</c> where there is only one.</param>
+/// <param name="Used">How much is used, in the unit of the resource.</param>
+/// <param name="Limit">Where it ends.</param>
+internal sealed record ResourceInstance(ResourceKind Kind, string Netns, string Name, double Used, double Limit)
+{
+    /// <summary>The name of the only instance.</summary>
+    public const string Host = "host";
+
+    /// <summary>The most that was used in the last 60 s.</summary>
+    public double Peak { get; init; } = Used;
+
+    /// <summary>Who holds most of it, where that is known.</summary>
+    public Holder? Holder { get; init; }
+
+    /// <summary>When it will be used up at the growth of the last minutes; null where it does not grow.</summary>
+    public TimeSpan? Exhaustion { get; init; }
+
+    /// <summary>How many more are used each second, over the last minutes; null where it does not grow.</summary>
+    public double? GrowthPerSecond { get; init; }
+
+    /// <summary>The monotonic time of the reading that it comes from.</summary>
+    public long Timestamp { get; init; }
+
+    /// <summary>1 is used up. A limit of 0 permits nothing.</summary>
+    public double UsedRatio => Ratio(Used);
+
+    /// <summary>The highest of the last 60 s.</summary>
+    public double PeakRatio => Ratio(Peak);
+
+    private double Ratio(double used) => Limit > 0 ? used / Limit : 1;
+}

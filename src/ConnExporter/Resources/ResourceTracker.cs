@@ -1,0 +1,95 @@
+using System.Collections.Immutable;
+
+namespace ConnExporter.Resources;
+
+/// <summary>Follows the instances of every resource over ten minutes: peaks and forecasts. Bounded: of each kind the fullest are followed.</summary>
+internal sealed class ResourceTracker
+{
+    /// <summary>Instances of a kind that are followed in our own network namespace.</summary>
+    public const int Followed = 24;
+
+    /// <summary>The same in each other one.</summary>
+    public const int FollowedElsewhere = 4;
+
+    /// <summary>Of the ports towards destinations, of listeners and of processes these many are shown.</summary>
+    public const int Shown = 10;
+
+    /// <summary>How far histories reach back.</summary>
+    public static readonly TimeSpan Length = TimeSpan.FromMinutes(10);
+
+    /// <summary>How fine they are.</summary>
+    public static readonly TimeSpan Slot = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan PeakLength = TimeSpan.FromSeconds(60);
+    private readonly Dictionary<(ResourceKind Kind, string Netns, string Name), Track> tracks = [];
+
+    /// <summary>Takes what was seen in one network namespace.</summary>
+    /// <param name="now">Monotonic time, which does not go back.</param>
+    /// <param name="isOwn">Whether it is our own.</param>
+    /// <param name="instances">What was seen.</param>
+    /// <returns>The resources, in the order of <see cref="ResourceKinds.All"/>.</returns>
+    public ImmutableArray<Resource> Follow(TimeSpan now, bool isOwn, IEnumerable<ResourceInstance> instances)
+    {
+        int followed = isOwn ? Followed : FollowedElsewhere;
+        return
+        [
+            .. instances.GroupBy(instance => instance.Kind).OrderBy(kind => kind.Key).Select(kind => new Resource(
+                kind.Key,
+                kind.First().Netns,
+                [
+                    .. kind.OrderByDescending(instance => instance.UsedRatio).ThenBy(instance => instance.Name, StringComparer.Ordinal).Take(followed)
+                        .Select(instance => Follow(now, instance)).Take(Shown),
+                ])),
+        ];
+    }
+
+    /// <summary>Forgets what was not seen for as long as histories reach back.</summary>
+    public void Forget(TimeSpan now)
+    {
+        foreach (((ResourceKind, string, string) key, Track track) in tracks)
+        {
+            if (now - track.History.Newest.At > Length)
+            {
+                tracks.Remove(key);
+            }
+        }
+    }
+
+    /// <summary>The last ten minutes of an instance; empty where it is not followed.</summary>
+    public HistoryPoint[] HistoryOf(ResourceKind kind, string netns, string name, TimeSpan now) =>
+        tracks.TryGetValue((kind, netns, name), out Track? track) ? track.History.Since(now - Length) : [];
+
+    private ResourceInstance Follow(TimeSpan now, ResourceInstance instance)
+    {
+        (ResourceKind, string, string) key = (instance.Kind, instance.Netns, instance.Name);
+        if (!tracks.TryGetValue(key, out Track? track))
+        {
+            tracks.Add(key, track = new Track());
+        }
+
+        if (track.Timestamp != instance.Timestamp || track.History.Count == 0)
+        {
+            track.Timestamp = instance.Timestamp;
+            track.History.Add(now, instance.Used);
+
+            // A queue comes and goes in milliseconds: there is no trend in it.
+            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length));
+        }
+
+        return instance with
+        {
+            Peak = Math.Max(instance.Peak, track.History.HighestSince(now - PeakLength) ?? instance.Used),
+            GrowthPerSecond = track.Growth,
+            Exhaustion = track.Growth is { } growth ? Forecast.TimeTo(instance.Limit, instance.Used, growth) : null,
+        };
+    }
+
+    private sealed class Track
+    {
+        public History History { get; } = new(Slot, Length);
+
+        public long Timestamp { get; set; }
+
+        public double? Growth { get; set; }
+    }
+}
