@@ -20,7 +20,8 @@ ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 WORKDIR /src
 COPY Directory.Build.props Directory.Packages.props global.json .editorconfig ./
 COPY src/ src/
-RUN dotnet publish src/ConnExporter -c Release -r linux-x64 -p:RestoreLockedMode=true -p:EnableSourceLink=false -p:SourceRevisionId=$REVISION -o /out
+RUN dotnet publish src/ConnExporter -c Release -r linux-x64 --artifacts-path artifacts/release -o /out \
+      -p:RestoreLockedMode=true -p:EnableSourceControlManagerQueries=false -p:SourceRevisionId=$REVISION
 # Passwords are checked with the system's libcrypt, which the final image lacks.
 RUN cp --dereference /usr/lib/x86_64-linux-gnu/libcrypt.so.1 /out/
 

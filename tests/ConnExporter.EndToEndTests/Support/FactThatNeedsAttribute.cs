@@ -26,6 +26,9 @@ internal static class Need
     public const string Prometheus = "prometheus";
     public const string PromTool = "promtool";
     public const string SetPriv = "setpriv";
+    public const string TestMachine = "test machine";
+    public const string RpmBuild = "rpmbuild";
+    public const string Lintian = "lintian";
 
     /// <summary>The reason to skip; null where nothing is missing.</summary>
     public static string? FirstMissing(IEnumerable<string> needs) => needs.Select(Missing).FirstOrDefault(reason => reason is not null);
@@ -34,6 +37,7 @@ internal static class Need
     {
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
+        TestMachine => File.Exists(Path.Join(Repository.Root, "artifacts/machine/root/usr/lib/systemd/systemd")) ? null : "needs the Debian that tests/machine/prepare makes",
         _ => OnPath(need) ? null : $"needs the program {need}" + (need is Prometheus or PromTool ? " (Debian: apt install prometheus)" : ""),
     };
 

@@ -14,6 +14,9 @@ internal sealed record Launch(params string[] Arguments)
     /// <summary>The published file to start instead of the build.</summary>
     public string? Published { get; init; }
 
+    /// <summary>A command that becomes the program, such as one that enters another root directory.</summary>
+    public string[] Before { get; init; } = [];
+
     /// <summary>Whether it runs as the user nobody, without any capability.</summary>
     public bool AsNobody { get; init; }
 
@@ -22,7 +25,7 @@ internal sealed record Launch(params string[] Arguments)
 
     public Process Start()
     {
-        string[] command = Published is null ? [DotNet(), Path.Join(Directory, "conn-exporter.dll"), .. Arguments] : [Published, .. Arguments];
+        string[] command = Published is null ? [DotNet(), Path.Join(Directory, "conn-exporter.dll"), .. Arguments] : [.. Before, Published, .. Arguments];
         if (AsNobody)
         {
             // It becomes the program, so that the process id is the program's.
