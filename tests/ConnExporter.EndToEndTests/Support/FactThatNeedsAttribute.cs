@@ -31,6 +31,9 @@ internal static class Need
     public const string Jsonnet = "jsonnet";
     public const string VictoriaMetrics = "victoria-metrics";
     public const string Ip = "ip";
+    public const string TestMachine = "test machine";
+    public const string RpmBuild = "rpmbuild";
+    public const string Lintian = "lintian";
 
     /// <summary>The reason to skip; null where nothing is missing.</summary>
     public static string? FirstMissing(IEnumerable<string> needs) => needs.Select(Missing).FirstOrDefault(reason => reason is not null);
@@ -39,6 +42,7 @@ internal static class Need
     {
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
+        TestMachine => File.Exists(Path.Join(Repository.Root, "artifacts/machine/root/usr/lib/systemd/systemd")) ? null : "needs the Debian that tests/machine/prepare makes",
         _ => OnPath(need) ? null : $"needs the program {need} (Debian: apt install {Package(need)})",
     };
 
@@ -48,6 +52,7 @@ internal static class Need
         AmTool => Alertmanager,
         SetPriv => "util-linux",
         Ip => "iproute2",
+        RpmBuild => "rpm",
         _ => program,
     };
 
