@@ -10,5 +10,17 @@ internal static class RuleList
     [
         new EphemeralPortsExhausting(),
         new ProcessDescriptorsExhausting(),
+        new SynFloodSuspected(),
+        new AcceptQueueOverflowing(),
+        new SynQueueOverflowing(),
+        new ProcessStorm(),
+        new CloseWaitLeak(),
+        new EstablishedLeak(),
+        new OutboundScanSuspected(),
+        new SynSentPileup(),
+        new RetransmitStorm(),
+        new SlowReader(),
+        new SlowPeer(),
+        new TooManyEstablished(),
     ];
 }
