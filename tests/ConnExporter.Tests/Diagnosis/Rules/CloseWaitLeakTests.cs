@@ -1,5 +1,4 @@
 using ConnExporter.Census;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Holders;

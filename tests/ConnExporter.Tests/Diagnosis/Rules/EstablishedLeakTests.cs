@@ -1,3 +1,4 @@
+using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel.Netlink;
@@ -65,7 +66,7 @@ public class EstablishedLeakTests
             36,
             minute =>
             {
-                bench.Running(new Collectors.ProcessesReading.Row("java", "app.service", 1, (ulong)(500 + (10 * minute)), (ulong)(500 + (10 * minute)), 4096) { WorstProcessId = 7 });
+                bench.Running(new ProcessesReading.Row("java", "app.service", 1, (ulong)(500 + (10 * minute)), (ulong)(500 + (10 * minute)), 4096) { WorstProcessId = 7 });
                 return (500 + (10 * minute), 20 * minute, null);
             });
 

@@ -7,6 +7,8 @@ namespace ConnExporter.Tests.Diagnosis.Rules;
 /// <summary>What a verdict says.</summary>
 internal static class Said
 {
+    private static readonly string[] Parts = ["title", "effect", "risk"];
+
     /// <summary>The evidence in English. In both languages every text must be there, with all its values filled in.</summary>
     public static string Text(this Verdict? verdict, Rule rule)
     {
@@ -20,7 +22,7 @@ internal static class Said
             var book = TextBook.Of(language);
             string all = string.Join('\n', verdict.Evidence.Select(book.Say)
                 .Append(book[$"finding.{rule.Id}.title", ("instance", verdict.Instance)])
-                .Concat(verdict.Remedies.SelectMany(remedy => new[] { "title", "effect", "risk" }.Select(part => book[$"remedy.{remedy.Key}.{part}", remedy.Values]))));
+                .Concat(verdict.Remedies.SelectMany(remedy => Parts.Select(part => book[$"remedy.{remedy.Key}.{part}", remedy.Values]))));
             Regex.Matches(all, @"\{\w+\}", RegexOptions.None, TimeSpan.FromSeconds(1)).ShouldBeEmpty(all);
         }
 

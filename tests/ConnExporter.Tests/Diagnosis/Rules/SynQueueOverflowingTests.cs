@@ -1,3 +1,4 @@
+using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
 
@@ -44,7 +45,7 @@ public class SynQueueOverflowingTests
     private void Rise(string counter, ulong count)
     {
         bench.Census = ObservationBench.CensusOf(listeners: [new("10.0.0.1", "443", "web.service", "nginx", 90, 10, 0, 0, Owner: null)]);
-        bench.Listening(new Collectors.ListenersReading.Row("10.0.0.1", "443", 0, 64, 0, 0)).Count(counter, 0).Look();
+        bench.Listening(new ListenersReading.Row("10.0.0.1", "443", 0, 64, 0, 0)).Count(counter, 0).Look();
         bench.Pass(TimeSpan.FromSeconds(60)).Count(counter, count);
     }
 }
