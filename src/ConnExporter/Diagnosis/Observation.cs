@@ -62,6 +62,8 @@ internal sealed class Observation
 
     public ProcessesReading? Processes { get; private init; }
 
+    public SettingsReading? Settings { get; private init; }
+
     private ulong? BootTime { get; init; }
 
     // A process in another namespace; 0 where none is known.
@@ -97,6 +99,7 @@ internal sealed class Observation
             Conntrack = Find<ConntrackReading>(),
             Descriptors = Find<DescriptorsReading>(),
             Processes = Find<ProcessesReading>(),
+            Settings = Find<SettingsReading>(),
             BootTime = Find<SelfReading>()?.BootTime,
         };
         own.Remember();
