@@ -125,6 +125,7 @@ public class HouseTests
     [InlineData("docs/metrics.md")]
     [InlineData("docs/kernel-facts.md")]
     [InlineData("docs/decisions.md")]
+    [InlineData("docs/security.md")]
     public void What_a_newcomer_looks_for_is_in_its_place(string file) => File.Exists(Path.Join(Root, file)).ShouldBeTrue();
 
     private static string Row(MetricFamily family) =>
