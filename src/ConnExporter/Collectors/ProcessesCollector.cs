@@ -115,7 +115,7 @@ internal sealed class ProcessesCollector : Collector
             return ProcessAccess.Gone;
         }
 
-        process.Limit = ProcessLimits.ParseSoftOpenFiles(limits, content);
+        (process.Limit, process.HardLimit) = ProcessLimits.ParseOpenFiles(limits, content);
         if (!groups.TryGetValue((name, unit), out Group? group))
         {
             group = new Group(name, unit);
@@ -148,7 +148,12 @@ internal sealed class ProcessesCollector : Collector
     private ProcessesReading Read(CollectContext context, int seen, int unreadable)
     {
         Group[] worstFirst = [.. groups.Values.OrderByDescending(group => group.WorstRatio).ThenByDescending(group => group.Descriptors)];
-        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with { WorstProcessId = group.WorstProcessId, WorstStartTicks = StartOf(group.WorstProcessId) })
+        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with
+            {
+                WorstProcessId = group.WorstProcessId,
+                WorstStartTicks = StartOf(group.WorstProcessId),
+                WorstHardLimit = processes.GetValueOrDefault(group.WorstProcessId)?.HardLimit,
+            })
             .OrderBy(row => row.Process, StringComparer.Ordinal).ThenBy(row => row.Unit, StringComparer.Ordinal)];
         context.Drop("conn_process_group_file_descriptors", Math.Max(0, worstFirst.Length - Shown));
         if (worstFirst.Length > Shown)
@@ -188,6 +193,8 @@ internal sealed class ProcessesCollector : Collector
         public ulong Identity { get; } = identity;
 
         public ulong Limit { get; set; }
+
+        public ulong HardLimit { get; set; }
 
         public Group? Group { get; set; }
 
@@ -312,6 +319,9 @@ internal sealed class ProcessesReading : Reading
     {
         /// <summary>Null in the row that sums the rest.</summary>
         public int? WorstProcessId { get; init; }
+
+        /// <summary>Its hard limit; <see cref="ulong.MaxValue"/> for none, null where it has ended since.</summary>
+        public ulong? WorstHardLimit { get; init; }
 
         /// <summary>When that process started, in clock ticks after boot; null where it has ended since.</summary>
         public ulong? WorstStartTicks { get; init; }

@@ -27,6 +27,9 @@ internal sealed class Observation
     /// <summary>The network namespace as the page names it.</summary>
     public string Netns { get; }
 
+    /// <summary>What <c>nsenter --net=</c> takes to get there; null for our own, and where it may not be seen.</summary>
+    public string? NamespacePath { get; private init; }
+
     /// <summary>When it was observed.</summary>
     public DateTimeOffset At { get; }
 
@@ -114,6 +117,7 @@ internal sealed class Observation
 
             var other = new Observation(row.Name, at, thresholds, memoryOf(row.Name), takenAt, readings.Census, own)
             {
+                NamespacePath = row.Path,
                 States = readings.States,
                 Counters = readings.Counters,
                 Listeners = readings.Listeners,

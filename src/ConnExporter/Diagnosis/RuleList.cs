@@ -8,7 +8,16 @@ internal static class RuleList
 {
     public static ImmutableArray<Rule> All { get; } =
     [
+        new EphemeralPortsBlockedByBind(),
+        new TimeWaitStorm(),
         new EphemeralPortsExhausting(),
         new ProcessDescriptorsExhausting(),
+        new SystemDescriptorsExhausting(),
+        new ConntrackExhausting(),
+        new ConntrackDropping(),
+        new NatPortsExhausting(),
+        new TcpMemoryPressure(),
+        new OrphansExhausting(),
+        new TimeWaitBucketOverflow(),
     ];
 }
