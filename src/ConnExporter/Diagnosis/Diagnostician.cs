@@ -37,6 +37,15 @@ internal sealed class Diagnostician
     /// <summary>What is a finding; a change counts from the next look on.</summary>
     public Thresholds Thresholds { get; set; }
 
+    /// <summary>Takes over peaks and growth of an instance, see <see cref="ResourceTracker.Prime"/>.</summary>
+    public void Prime(ResourceKind kind, string netns, string instance, double peak, double? growthPerSecond)
+    {
+        lock (gate)
+        {
+            resources.Prime(kind, netns, instance, peak, growthPerSecond);
+        }
+    }
+
     /// <summary>Looks at a snapshot.</summary>
     public DiagnosisReport Look(Snapshot snapshot)
     {
