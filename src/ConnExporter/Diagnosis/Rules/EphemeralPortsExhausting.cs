@@ -43,7 +43,7 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
     private static IEnumerable<Remedy> Remedies(Observation seen, Severity severity, ResourceInstance instance, CensusReading.DestinationRow? row)
     {
         bool timeWaitMatters = row is not null && row.TimeWait > instance.Used * TimeWaitMatters;
-        PortRoom? wider = PortRoom.Wider(seen);
+        var wider = PortRoom.Wider(seen);
         if (severity == Severity.Critical)
         {
             if (wider is not null)

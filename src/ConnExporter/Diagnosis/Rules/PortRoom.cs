@@ -43,8 +43,8 @@ internal sealed class PortRoom
         ushort first = ports.Range.First > UsualFirst || (ports.Range.Last < Last && ports.Range.First == UsualFirst) ? UsualFirst
             : ports.Range.Last == Last || ports.Range.First < LowestFirst ? LowestFirst
             : (ushort)(ports.Range.First & ~1);
-        var range = new PortRange(first, Last);
-        return range.Count > ports.Range.Count ? new PortRoom(seen, range, ports.Reserved, [.. listening.Where(port => port >= first - Near)]) : null;
+        var wider = new PortRange(first, Last);
+        return wider.Count > ports.Range.Count ? new PortRoom(seen, wider, ports.Reserved, [.. listening.Where(port => port >= first - Near)]) : null;
     }
 
     /// <summary>The remedy.</summary>

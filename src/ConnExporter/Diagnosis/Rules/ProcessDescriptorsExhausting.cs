@@ -43,7 +43,7 @@ internal sealed class ProcessDescriptorsExhausting() : ExhaustingRule("process_d
             ulong hard = Math.Max(row.WorstHardLimit ?? soft, soft);
             if (soft > row.WorstLimit)
             {
-                yield return new Remedy("raise_nofile_now", RemedyKind.Grace, $"prlimit --pid {pid} --nofile={soft}:{(hard > highest ? "unlimited" : hard)}")
+                yield return new Remedy("raise_nofile_now", RemedyKind.Grace, $"prlimit --pid {pid} --nofile={soft}:{Math.Min(hard, highest)}")
                 {
                     Values = [("limit", soft)],
                     Buys = Buys(instance, soft),
