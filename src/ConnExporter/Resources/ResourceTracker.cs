@@ -79,6 +79,7 @@ internal sealed class ResourceTracker
         if (track.Timestamp != instance.Timestamp || track.History.Count == 0)
         {
             track.Timestamp = instance.Timestamp;
+            track.SampledAt = now;
             track.History.Add(now, instance.Used);
 
             // A queue comes and goes in milliseconds: there is no trend in it.
@@ -89,15 +90,20 @@ internal sealed class ResourceTracker
         {
             Peak = Math.Max(Math.Max(instance.Peak, track.PrimedPeak), track.History.HighestSince(now - PeakLength) ?? instance.Used),
             GrowthPerSecond = track.Growth,
-            Exhaustion = track.Growth is { } growth ? Forecast.TimeTo(instance.Limit, instance.Used, growth) : null,
+            Exhaustion = track.Growth is { } growth ? Remaining(Forecast.TimeTo(instance.Limit, instance.Used, growth), now - track.SampledAt) : null,
         };
     }
+
+    // What was read a while ago has grown since.
+    private static TimeSpan Remaining(TimeSpan then, TimeSpan age) => then > age ? then - age : TimeSpan.Zero;
 
     private sealed class Track
     {
         public History History { get; } = new(Slot, Length);
 
         public long Timestamp { get; set; }
+
+        public TimeSpan SampledAt { get; set; }
 
         public double? Growth { get; set; }
 
