@@ -83,7 +83,7 @@ internal sealed class ResourceTracker
             track.History.Add(now, instance.Used);
 
             // A queue comes and goes in milliseconds: there is no trend in it.
-            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length)) ?? track.PrimedGrowth;
+            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length), instance.Limit) ?? track.PrimedGrowth;
         }
 
         return instance with
