@@ -18,7 +18,7 @@ public class RoomTests
     [KernelFact("dotnet", "sysctl")]
     public void A_client_that_opens_a_connection_for_each_request_runs_out_of_ports()
     {
-        using var network = NetworkWithPorts(20000, 20019);
+        using NetworkNamespace network = NetworkWithPorts(20000, 20019);
         using (var client = new Client(network, connections: 20))
         {
             client.Refusal.ShouldBe(SocketError.AddressNotAvailable, "the next connect()");
@@ -42,7 +42,7 @@ public class RoomTests
     [KernelFact("dotnet", "sysctl")]
     public void The_range_is_widened_around_the_ports_that_are_listened_on()
     {
-        using var network = NetworkWithPorts(20000, 20019);
+        using NetworkNamespace network = NetworkWithPorts(20000, 20019);
         network.Set("net/ipv4/ip_local_reserved_ports", "30000-30002");
         using var client = new Client(network, connections: 19, port: 12345);
 
@@ -56,7 +56,7 @@ public class RoomTests
     [KernelFact("dotnet")]
     public void Bound_ports_are_closed_to_everybody()
     {
-        using var network = NetworkWithPorts(20000, 20019);
+        using NetworkNamespace network = NetworkWithPorts(20000, 20019);
         List<Socket> bound = network.Inside(() => Enumerable.Range(0, 20).Select(_ => Bound()).ToList());
         try
         {
@@ -97,7 +97,7 @@ public class RoomTests
     [KernelFact("dotnet", "ss", "sysctl")]
     public void TIME_WAIT_at_90_percent_of_one_destination_is_named_as_the_cause()
     {
-        using var network = NetworkWithPorts(20000, 20099);
+        using NetworkNamespace network = NetworkWithPorts(20000, 20099);
         network.Set("net/ipv4/tcp_tw_reuse", "0");
         using var client = new Client(network, connections: 90);
         client.CloseConnections();
@@ -145,7 +145,7 @@ public class RoomTests
     {
         using var network = new NetworkNamespace();
         network.Run("nft", "add table ip nat; add chain ip nat out { type nat hook postrouting priority srcnat; }; add rule ip nat out tcp dport 8080 snat to 10.99.0.1:20000-20009");
-        using var listener = network.Inside(() => Listen(IPAddress.Parse("10.99.0.1"), 8080));
+        using Socket listener = network.Inside(() => Listen(IPAddress.Parse("10.99.0.1"), 8080));
         var clients = new List<Socket>();
         try
         {
@@ -173,30 +173,39 @@ public class RoomTests
         Poll.Until(() => Diagnosis.Of(network).Alarms.ToList(), alarms => alarms.Count == 0, "the end", Patience);
     }
 
-    [CgroupFact("dotnet", "prlimit", "find", "ss", "awk")]
+    [CgroupFact("dotnet", "bash", "prlimit", "find", "ss", "awk")]
     public void Too_many_open_files_is_named_with_its_process_and_cured_by_the_printed_command()
     {
         using var network = new NetworkNamespace();
         using var cgroup = new TestCgroup();
-        using var lab = new Lab(network, cgroup, "descriptors", "--processes", "1", "--each", "98", "--nofile", "100");
+        using Process leaking = cgroup.Start(network, "bash", "-c", "ulimit -Sn 100; for i in {1..88}; do exec {fd}</dev/null || exit 1; done; echo ready; read line");
+        try
+        {
+            leaking.StandardOutput.ReadLine().ShouldBe("ready");
 
-        var seen = Diagnosis.Of(network);
+            var seen = Diagnosis.Of(network);
 
-        seen.SeverityOf("process_descriptors_exhausting").ShouldBe("critical");
-        seen.InstanceOf("process_descriptors_exhausting").ShouldBe($"cat of {cgroup.Name}");
-        seen.HolderOf("process_descriptors_exhausting").ShouldBe(lab.Number("first"));
-        seen.Alarms.ShouldBe(["process_descriptors_exhausting"]);
-        SettingsAreThere(network, seen);
-        CommandsRun(network, seen);
-        File.ReadAllText($"/proc/{lab.Number("first")}/limits").Split('\n').Single(line => line.StartsWith("Max open files", StringComparison.Ordinal)).ShouldContain("1024");
-        Diagnosis.Of(network).Has("process_descriptors_exhausting").ShouldBeFalse("the process has room now");
+            seen.Alarms.ShouldBe(["process_descriptors_exhausting"]);
+            seen.InstanceOf("process_descriptors_exhausting").ShouldBe($"bash of {cgroup.Name}");
+            seen.HolderOf("process_descriptors_exhausting").ShouldBe(leaking.Id);
+            seen.EvidenceOf("process_descriptors_exhausting").ShouldContain("of 100 descriptors");
+            SettingsAreThere(network, seen);
+            CommandsRun(network, seen);
+            File.ReadAllText($"/proc/{leaking.Id}/limits").Split('\n').Single(line => line.StartsWith("Max open files", StringComparison.Ordinal)).ShouldContain(" 1024 ");
+            Diagnosis.Of(network).Has("process_descriptors_exhausting").ShouldBeFalse("the process has room now");
+        }
+        finally
+        {
+            leaking.StandardInput.Close();
+            leaking.WaitForExit(Patience).ShouldBeTrue();
+        }
     }
 
     // The daemon with a short memory: the finding begins, and ends when its cause does.
     [KernelFact("dotnet")]
     public void A_daemon_sees_findings_begin_and_end()
     {
-        using var network = NetworkWithPorts(20000, 20019);
+        using NetworkNamespace network = NetworkWithPorts(20000, 20019);
         using var daemon = new RunningDaemon(network, FastDaemon);
         string[] critical = ["finding=\"ephemeral_ports_exhausting\"", "severity=\"critical\"", "netns=\"self\""];
         daemon.Scrape().Value("conn_finding", critical).ShouldBe(0);
@@ -261,7 +270,7 @@ public class RoomTests
             File.WriteAllText(Path.Join(tree, "sys/net/netfilter/nf_conntrack_count"), "262144\n");
             string statistics = Path.Join(tree, "net/stat/nf_conntrack");
             using var stop = new CancellationTokenSource();
-            Task counting = Task.Run(() =>
+            var counting = Task.Run(() =>
             {
                 for (int drops = 1; !stop.IsCancellationRequested; drops += 3)
                 {
