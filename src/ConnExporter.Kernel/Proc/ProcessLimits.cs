@@ -5,19 +5,12 @@ public static class ProcessLimits
 {
     private static ReadOnlySpan<byte> OpenFiles => "Max open files"u8;
 
-    /// <summary>Reads the soft limit of open files.</summary>
+    /// <summary>Reads the limits of open files.</summary>
     /// <param name="path">The file's path, for messages.</param>
     /// <param name="text">The whole file.</param>
-    /// <returns>The limit; <see cref="ulong.MaxValue"/> for "unlimited".</returns>
+    /// <returns>The limits; <see cref="ulong.MaxValue"/> for "unlimited".</returns>
     /// <exception cref="KernelReadException">Broken where the line is missing or holds something else.</exception>
-    public static ulong ParseSoftOpenFiles(string path, ReadOnlySpan<byte> text) => ParseOpenFiles(path, text).Soft;
-
-    /// <summary>Reads both limits of open files.</summary>
-    /// <param name="path">The file's path, for messages.</param>
-    /// <param name="text">The whole file.</param>
-    /// <returns>The limit in force, and how far the process may raise it itself; <see cref="ulong.MaxValue"/> for "unlimited".</returns>
-    /// <exception cref="KernelReadException">Broken where the line is missing or holds something else.</exception>
-    public static (ulong Soft, ulong Hard) ParseOpenFiles(string path, ReadOnlySpan<byte> text)
+    public static OpenFilesLimits ParseOpenFiles(string path, ReadOnlySpan<byte> text)
     {
         var lines = new Lines(path, text);
         while (lines.TryNext(out ReadOnlySpan<byte> line))
@@ -33,14 +26,27 @@ public static class ProcessLimits
                 break;
             }
 
-            return (Limit(path, soft, line), Limit(path, hard, line));
+            return TryLimit(soft, out ulong softLimit) && TryLimit(hard, out ulong hardLimit)
+                ? new OpenFilesLimits(softLimit, hardLimit)
+                : throw KernelReadException.Parse(path, "two numbers after 'Max open files'", line);
         }
 
-        throw KernelReadException.Parse(path, "a line 'Max open files' with two limits", text);
+        throw KernelReadException.Parse(path, "a line 'Max open files'", text);
     }
 
-    private static ulong Limit(string path, ReadOnlySpan<byte> word, ReadOnlySpan<byte> line) =>
-        word.SequenceEqual("unlimited"u8) ? ulong.MaxValue
-        : Fields.TryNumber(word, out ulong value) ? value
-        : throw KernelReadException.Parse(path, "a number after 'Max open files'", line);
+    private static bool TryLimit(ReadOnlySpan<byte> word, out ulong limit)
+    {
+        if (word.SequenceEqual("unlimited"u8))
+        {
+            limit = ulong.MaxValue;
+            return true;
+        }
+
+        return Fields.TryNumber(word, out limit);
+    }
 }
+
+/// <summary>How many files a process may open.</summary>
+/// <param name="Soft">What counts.</param>
+/// <param name="Hard">As far as the process may raise it by itself.</param>
+public readonly record struct OpenFilesLimits(ulong Soft, ulong Hard);

@@ -148,12 +148,7 @@ internal sealed class ProcessesCollector : Collector
     private ProcessesReading Read(CollectContext context, int seen, int unreadable)
     {
         Group[] worstFirst = [.. groups.Values.OrderByDescending(group => group.WorstRatio).ThenByDescending(group => group.Descriptors)];
-        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with
-            {
-                WorstProcessId = group.WorstProcessId,
-                WorstStartTicks = StartOf(group.WorstProcessId),
-                WorstHardLimit = processes.GetValueOrDefault(group.WorstProcessId)?.HardLimit,
-            })
+        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with { WorstProcessId = group.WorstProcessId, WorstStartTicks = StartOf(group.WorstProcessId), WorstHardLimit = processes.GetValueOrDefault(group.WorstProcessId)?.HardLimit })
             .OrderBy(row => row.Process, StringComparer.Ordinal).ThenBy(row => row.Unit, StringComparer.Ordinal)];
         context.Drop("conn_process_group_file_descriptors", Math.Max(0, worstFirst.Length - Shown));
         if (worstFirst.Length > Shown)
@@ -320,10 +315,10 @@ internal sealed class ProcessesReading : Reading
         /// <summary>Null in the row that sums the rest.</summary>
         public int? WorstProcessId { get; init; }
 
-        /// <summary>Its hard limit; <see cref="ulong.MaxValue"/> for none, null where it has ended since.</summary>
-        public ulong? WorstHardLimit { get; init; }
-
         /// <summary>When that process started, in clock ticks after boot; null where it has ended since.</summary>
         public ulong? WorstStartTicks { get; init; }
+
+        /// <summary>As far as that process may raise its limit by itself; <see cref="ulong.MaxValue"/> is without limit.</summary>
+        public ulong? WorstHardLimit { get; init; }
     }
 }

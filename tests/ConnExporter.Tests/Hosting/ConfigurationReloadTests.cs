@@ -40,7 +40,7 @@ public sealed class ConfigurationReloadTests : IDisposable
         store = new SnapshotStore(Snapshot.Empty(time));
         sampler = new Sampler(store, [Entry("self"), Entry("states")], KernelSource.Host(), time, systemd, lines.Log);
         sampler.Apply(options);
-        reload = new ConfigurationReload(sources, options, sampler, new Diagnostician([], options.Thresholds, time, (_, _) => { }), store, systemd, logging, time);
+        reload = new ConfigurationReload(sources, options, sampler, new Diagnostician([], options.Thresholds, time, (_, _) => { }), recorder: null, store, systemd, logging, time);
     }
 
     public void Dispose()
@@ -115,6 +115,7 @@ public sealed class ConfigurationReloadTests : IDisposable
     [InlineData("web.telemetry-path: /other", "web.telemetry-path")]
     [InlineData("path.procfs: /", "path.procfs")]
     [InlineData("path.sysfs: /", "path.sysfs")]
+    [InlineData("path.rootfs: /host", "path.rootfs")]
     [InlineData("log.format: json", "log.format")]
     public void A_change_that_takes_a_restart_is_named(string line, string key)
     {
