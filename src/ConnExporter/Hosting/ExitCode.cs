@@ -21,6 +21,9 @@ internal static class ExitCode
     /// <summary>diagnose: nothing was found, but not everything could be looked at.</summary>
     public const int CouldNotTell = 3;
 
+    /// <summary>explain: nothing is known about what was asked.</summary>
+    public const int Unknown = 1;
+
     /// <summary>A command was used wrongly (sysexits.h, EX_USAGE); 2 is taken where it means critical.</summary>
     public const int Usage = 64;
 

@@ -26,6 +26,11 @@ internal static class Need
     public const string Prometheus = "prometheus";
     public const string PromTool = "promtool";
     public const string SetPriv = "setpriv";
+    public const string Alertmanager = "prometheus-alertmanager";
+    public const string AmTool = "amtool";
+    public const string Jsonnet = "jsonnet";
+    public const string VictoriaMetrics = "victoria-metrics";
+    public const string Ip = "ip";
 
     /// <summary>The reason to skip; null where nothing is missing.</summary>
     public static string? FirstMissing(IEnumerable<string> needs) => needs.Select(Missing).FirstOrDefault(reason => reason is not null);
@@ -34,7 +39,16 @@ internal static class Need
     {
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
-        _ => OnPath(need) ? null : $"needs the program {need}" + (need is Prometheus or PromTool ? " (Debian: apt install prometheus)" : ""),
+        _ => OnPath(need) ? null : $"needs the program {need} (Debian: apt install {Package(need)})",
+    };
+
+    private static string Package(string program) => program switch
+    {
+        PromTool => "prometheus",
+        AmTool => Alertmanager,
+        SetPriv => "util-linux",
+        Ip => "iproute2",
+        _ => program,
     };
 
     private static bool OnPath(string program) =>
