@@ -150,6 +150,10 @@ internal sealed class Diagnostician
         ];
     }
 
+    // What two different programs do is not one the cause of the other.
+    private static bool MayBeOfOne(Finding finding, Finding other) => finding.Verdict.Holders.IsEmpty || other.Verdict.Holders.IsEmpty
+        || finding.Verdict.Holders.Any(holder => other.Verdict.Holders.Any(also => also.Label == holder.Label));
+
     // Warnings before notes; among them the earliest first, and what brings another about before it.
     private ImmutableArray<Finding> Sort(IEnumerable<Finding> findings)
     {
@@ -161,7 +165,7 @@ internal sealed class Diagnostician
         for (int i = 0; i < waiting.Count; i++)
         {
             Finding finding = waiting[i];
-            waiting[i] = finding with { CausedBy = waiting.Find(other => other.Netns == finding.Netns && other.Severity > Severity.Info && finding.Rule.Causes.Contains(other.Id))?.Id };
+            waiting[i] = finding with { CausedBy = waiting.Find(other => other.Netns == finding.Netns && other.Severity > Severity.Info && finding.Rule.Causes.Contains(other.Id) && MayBeOfOne(finding, other))?.Id };
         }
 
         ImmutableArray<Finding>.Builder sorted = ImmutableArray.CreateBuilder<Finding>(waiting.Count);

@@ -27,6 +27,9 @@ internal sealed class Observation
     /// <summary>The network namespace as the page names it.</summary>
     public string Netns { get; }
 
+    /// <summary>What <c>nsenter --net=</c> takes to get there; null for our own, and where it may not be seen.</summary>
+    public string? NamespacePath { get; private init; }
+
     /// <summary>When it was observed.</summary>
     public DateTimeOffset At { get; }
 
@@ -120,6 +123,7 @@ internal sealed class Observation
 
             var other = new Observation(row.Name, at, thresholds, memoryOf(row.Name), takenAt, readings.Census, own)
             {
+                NamespacePath = row.Path,
                 States = readings.States,
                 Counters = readings.Counters,
                 Listeners = readings.Listeners,
@@ -156,8 +160,12 @@ internal sealed class Observation
         ? DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(boot + (ticks / (double)SystemClock.TicksPerSecond))
         : null;
 
-    /// <summary>A command as it must be typed to take effect in this network namespace.</summary>
-    public string Inside(string command) => IsOwn ? command : ProcessId > 0 ? $"nsenter -t {ProcessId} -n {command}" : $"ip netns exec {Netns} {command}";
+    /// <summary>A command as it must be typed to take effect in this network namespace. Names are chosen by others: a path that a shell would read otherwise is quoted.</summary>
+    public string Inside(string command) => IsOwn ? command
+        : ProcessId > 0 ? $"nsenter -t {ProcessId} -n {command}"
+        : $"nsenter --net={Quote(NamespacePath ?? $"/run/netns/{Netns}")} {command}";
+
+    private static string Quote(string path) => path.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-') ? path : $"'{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
     private void Remember()
     {

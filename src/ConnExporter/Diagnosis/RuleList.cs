@@ -9,8 +9,17 @@ internal static class RuleList
 {
     public static ImmutableArray<Rule> All { get; } =
     [
+        new EphemeralPortsBlockedByBind(),
+        new TimeWaitStorm(),
         new EphemeralPortsExhausting(),
         new ProcessDescriptorsExhausting(),
+        new SystemDescriptorsExhausting(),
+        new ConntrackExhausting(),
+        new ConntrackDropping(),
+        new NatPortsExhausting(),
+        new TcpMemoryPressure(),
+        new OrphansExhausting(),
+        new TimeWaitBucketOverflow(),
         new SynFloodSuspected(),
         new AcceptQueueOverflowing(),
         new SynQueueOverflowing(),

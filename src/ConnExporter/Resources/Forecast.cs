@@ -7,20 +7,28 @@ namespace ConnExporter.Resources;
 /// </remarks>
 internal static class Forecast
 {
-    /// <summary>Fewer points tell no trend.</summary>
-    public const int FewestPoints = 5;
+    /// <summary>Fewer points can rise one after the other by chance.</summary>
+    public const int FewestPoints = 7;
 
     // Pairs grow with the square of the points.
     private const int MostPoints = 48;
 
     // How far the slopes of the parts may be from that of the whole.
     private const double Steady = 3;
-    private static readonly TimeSpan[] Windows = [TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(2.5), TimeSpan.FromSeconds(75)];
+    private static readonly TimeSpan[] Windows = [TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(2.5), TimeSpan.FromSeconds(105)];
+
+    // The test of Mann and Kendall: of all pairs of points so many more must rise than fall that chance does not do it, here once in a thousand times.
+    private const double Significance = 3;
+    private const double FewestRising = 0.8;
+
+    // Of what is left at least this share must have been used up within the window: nobody sees further ahead than that.
+    private const double Horizon = 0.01;
 
     /// <summary>The growth a second.</summary>
     /// <param name="points">The newest ten minutes, oldest first.</param>
-    /// <returns>Null where it does not grow.</returns>
-    public static double? Growth(ReadOnlySpan<HistoryPoint> points)
+    /// <param name="limit">What it grows towards.</param>
+    /// <returns>Null where it does not grow, or by too little to tell.</returns>
+    public static double? Growth(ReadOnlySpan<HistoryPoint> points, double limit)
     {
         if (points.IsEmpty)
         {
@@ -51,7 +59,8 @@ internal static class Forecast
 
             used = within.Length;
             double slope = Slope(within);
-            if (slope > 0 && GrowsAllAlong(within, slope))
+            double grown = slope * (newest.At - within[0].At).TotalSeconds;
+            if (slope > 0 && grown >= (limit - newest.Value) * Horizon && GrowsAllAlong(within, slope) && IsNoChance(within))
             {
                 return slope;
             }
@@ -82,6 +91,24 @@ internal static class Forecast
 
         Array.Sort(slopes);
         return filled == 0 ? 0 : (slopes[(filled - 1) / 2] + slopes[filled / 2]) / 2;
+    }
+
+    private static bool IsNoChance(ReadOnlySpan<HistoryPoint> points)
+    {
+        int count = Math.Min(points.Length, MostPoints);
+        int surplus = 0;
+        for (int i = 0; i < count; i++)
+        {
+            double early = Pick(points, i, count).Value;
+            for (int j = i + 1; j < count; j++)
+            {
+                surplus += Math.Sign(Pick(points, j, count).Value - early);
+            }
+        }
+
+        // The deviation of the surplus where there is no trend.
+        double deviation = Math.Sqrt(count * (count - 1) * ((2 * count) + 5) / 18.0);
+        return surplus >= Significance * deviation && surplus >= FewestRising * count * (count - 1) / 2;
     }
 
     // The end points are always among them.

@@ -21,8 +21,7 @@ internal static class ResourceReadings
 
         foreach (CensusReading.DestinationRow row in census.Destinations.Where(row => row.Port != Labels.Other))
         {
-            string destination = $"{Endpoint(row.Address, row.Port)}";
-            yield return new(ResourceKind.EphemeralPorts, seen.Netns, $"{destination} from {row.Source}", row.Live + row.TimeWait + census.Blocked, ports.UsableCount)
+            yield return new(ResourceKind.EphemeralPorts, seen.Netns, NameOf(row), row.Live + row.TimeWait + census.Blocked, ports.UsableCount)
             {
                 Holder = seen.HolderOfDestination(row.Address, row.Port),
                 Timestamp = seen.TimestampOf(census),
@@ -55,7 +54,7 @@ internal static class ResourceReadings
 
         foreach (ProcessesReading.Row row in processes.Rows.Where(row => row.Process != Labels.Other))
         {
-            yield return new(ResourceKind.ProcessFileDescriptors, seen.Netns, row.Unit is Labels.None ? row.Process : $"{row.Process} of {row.Unit}", row.Worst, row.WorstLimit)
+            yield return new(ResourceKind.ProcessFileDescriptors, seen.Netns, NameOf(row), row.Worst, row.WorstLimit)
             {
                 Holder = Holder.Of(row.Process, row.Unit) with { ProcessId = row.WorstProcessId, StartedAt = seen.StartOf(row.WorstStartTicks), Count = row.Worst },
                 Timestamp = seen.TimestampOf(processes),
@@ -109,6 +108,12 @@ internal static class ResourceReadings
             yield return new(ResourceKind.TcpMemory, seen.Netns, ResourceInstance.Host, counts.MemoryPages * pageSize, limits.LimitPages * pageSize) { Timestamp = seen.TimestampOf(seen.SockStat) };
         }
     }
+
+    /// <summary>The name of the instance that is the ports towards a destination.</summary>
+    public static string NameOf(CensusReading.DestinationRow row) => $"{Endpoint(row.Address, row.Port)} from {row.Source}";
+
+    /// <summary>The name of the instance that is the descriptors of a group's worst process.</summary>
+    public static string NameOf(ProcessesReading.Row row) => row.Unit is Labels.None ? row.Process : $"{row.Process} of {row.Unit}";
 
     /// <summary>An address and a port as users write them.</summary>
     public static string Endpoint(string address, string port) => address.Contains(':', StringComparison.Ordinal) ? $"[{address}]:{port}" : $"{address}:{port}";

@@ -79,25 +79,31 @@ internal sealed class ResourceTracker
         if (track.Timestamp != instance.Timestamp || track.History.Count == 0)
         {
             track.Timestamp = instance.Timestamp;
+            track.SampledAt = now;
             track.History.Add(now, instance.Used);
 
             // A queue comes and goes in milliseconds: there is no trend in it.
-            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length)) ?? track.PrimedGrowth;
+            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length), instance.Limit) ?? track.PrimedGrowth;
         }
 
         return instance with
         {
             Peak = Math.Max(Math.Max(instance.Peak, track.PrimedPeak), track.History.HighestSince(now - PeakLength) ?? instance.Used),
             GrowthPerSecond = track.Growth,
-            Exhaustion = track.Growth is { } growth ? Forecast.TimeTo(instance.Limit, instance.Used, growth) : null,
+            Exhaustion = track.Growth is { } growth ? Remaining(Forecast.TimeTo(instance.Limit, instance.Used, growth), now - track.SampledAt) : null,
         };
     }
+
+    // What was read a while ago has grown since.
+    private static TimeSpan Remaining(TimeSpan then, TimeSpan age) => then > age ? then - age : TimeSpan.Zero;
 
     private sealed class Track
     {
         public History History { get; } = new(Slot, Length);
 
         public long Timestamp { get; set; }
+
+        public TimeSpan SampledAt { get; set; }
 
         public double? Growth { get; set; }
 

@@ -6,9 +6,6 @@ namespace ConnExporter.Diagnosis.Rules;
 /// <summary>A resource of which too large a share is used, or which will be used up soon.</summary>
 internal abstract class ExhaustingRule(string id, ResourceKind kind) : Rule(id, Severity.Warning, Severity.Critical)
 {
-    /// <summary>How much lower the thresholds are for what already holds.</summary>
-    public const double Hysteresis = 0.05;
-
     // Below these shares growth alone is no reason for a warning: everything grows when it starts.
     private const double ForecastWarningFrom = 0.3;
     private const double ForecastCriticalFrom = 0.5;
@@ -22,7 +19,7 @@ internal abstract class ExhaustingRule(string id, ResourceKind kind) : Rule(id, 
 
         // The fullest is not always the one that is first to go.
         return resource.Instances
-            .Select(instance => (instance, severity: SeverityOf(instance, seen.Thresholds, held)))
+            .Select(instance => (instance, severity: SeverityOf(seen, instance, held)))
             .Where(pair => pair.severity is not null)
             .OrderByDescending(pair => pair.severity).ThenByDescending(pair => pair.instance.UsedRatio)
             .Select(pair => Explain(seen, pair.severity!.Value, pair.instance))
@@ -31,6 +28,17 @@ internal abstract class ExhaustingRule(string id, ResourceKind kind) : Rule(id, 
 
     /// <summary>Says why, who and what to do.</summary>
     protected abstract Verdict Explain(Observation seen, Severity severity, ResourceInstance instance);
+
+    /// <summary>How bad one instance is: by its share, or by its forecast.</summary>
+    protected virtual Severity? SeverityOf(Observation seen, ResourceInstance instance, Severity? held)
+    {
+        Severity? byShare = Shares.SeverityOf(instance.UsedRatio, seen.Thresholds, held);
+        Severity? byForecast =
+            instance.Exhaustion < seen.Thresholds.CriticalForecast && instance.UsedRatio >= ForecastCriticalFrom ? Severity.Critical
+            : instance.Exhaustion < seen.Thresholds.WarningForecast && instance.UsedRatio >= ForecastWarningFrom ? Severity.Warning
+            : null;
+        return byForecast is { } soon && !(byShare >= soon) ? soon : byShare;
+    }
 
     /// <summary>The share and, where it grows, the forecast.</summary>
     /// <param name="key">The text of the first fact, with {used}, {limit} and {share}.</param>
@@ -48,14 +56,20 @@ internal abstract class ExhaustingRule(string id, ResourceKind kind) : Rule(id, 
     /// <summary>How much later it is used up with another limit; null where it does not grow.</summary>
     protected static TimeSpan? Buys(ResourceInstance instance, double limit) =>
         instance.GrowthPerSecond is { } growth && limit > instance.Limit ? TimeSpan.FromSeconds((limit - instance.Limit) / growth) : null;
+}
 
-    private static Severity? SeverityOf(ResourceInstance instance, Thresholds thresholds, Severity? held)
-    {
-        double ratio = instance.UsedRatio;
-        double lowerCritical = held == Severity.Critical ? Hysteresis : 0;
-        double lowerWarning = held is null ? 0 : Hysteresis;
-        return ratio >= thresholds.CriticalRatio - lowerCritical || (instance.Exhaustion < thresholds.CriticalForecast && ratio >= ForecastCriticalFrom) ? Severity.Critical
-            : ratio >= thresholds.WarningRatio - lowerWarning || (instance.Exhaustion < thresholds.WarningForecast && ratio >= ForecastWarningFrom) ? Severity.Warning
-            : null;
-    }
+/// <summary>When a used share is too large.</summary>
+internal static class Shares
+{
+    /// <summary>How much lower the thresholds are for what already holds.</summary>
+    public const double Hysteresis = 0.05;
+
+    /// <summary>The severity of a share; null below the warning.</summary>
+    public static Severity? SeverityOf(double share, Thresholds thresholds, Severity? held) =>
+        share >= thresholds.CriticalRatio - (held == Severity.Critical ? Hysteresis : 0) ? Severity.Critical
+        : Exceeds(share, thresholds.WarningRatio, held) ? Severity.Warning
+        : null;
+
+    /// <summary>Whether a share is above a threshold, which is lower for what already holds.</summary>
+    public static bool Exceeds(double share, double threshold, Severity? held) => share >= threshold - (held is null ? 0 : Hysteresis);
 }

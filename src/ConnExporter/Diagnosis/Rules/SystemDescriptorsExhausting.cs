@@ -1,0 +1,35 @@
+using ConnExporter.Collectors;
+using ConnExporter.Resources;
+
+namespace ConnExporter.Diagnosis.Rules;
+
+/// <summary>The host is near fs.file-max: open() and socket() fail with ENFILE for all but processes with CAP_SYS_ADMIN (docs/kernel-facts.md §12).</summary>
+internal sealed class SystemDescriptorsExhausting() : ExhaustingRule("system_descriptors_exhausting", ResourceKind.FileDescriptors)
+{
+    private const int HoldersShown = 3;
+
+    // A struct file with what hangs on it.
+    private const double FileBytes = 1024;
+
+    protected override Verdict Explain(Observation seen, Severity severity, ResourceInstance instance)
+    {
+        ulong larger = (ulong)instance.Limit * 2;
+        var raise = new Remedy("raise_file_max", severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room, HostCommand.SysctlOfHost("fs.file-max", $"{larger}"))
+        {
+            Values = [("limit", larger), ("memory", new Bytes(larger * FileBytes))],
+            Buys = Buys(instance, larger),
+        };
+        var find = new Remedy("find_descriptor_holders", RemedyKind.Application);
+        return new Verdict(severity, instance.Name)
+        {
+            Evidence = UsedAndForecast("descriptors_of_host", instance),
+            Holders =
+            [
+                .. (seen.Processes?.Rows ?? []).Where(row => row.Process != Labels.Other).OrderByDescending(row => row.Descriptors).Take(HoldersShown)
+                    .Select(row => Holder.Of(row.Process, row.Unit) with { Count = row.Descriptors, ProcessId = row.Processes == 1 ? row.WorstProcessId : null, StartedAt = row.Processes == 1 ? seen.StartOf(row.WorstStartTicks) : null }),
+            ],
+            Remedies = raise.Kind == RemedyKind.Grace ? [raise, find] : [find, raise],
+            Settings = ["fs.file-max", "fs.nr_open"],
+        };
+    }
+}

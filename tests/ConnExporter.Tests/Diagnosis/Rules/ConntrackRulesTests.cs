@@ -1,0 +1,137 @@
+using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
+using static ConnExporter.Tests.Diagnosis.ObservationBench;
+using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
+
+namespace ConnExporter.Tests.Diagnosis.Rules;
+
+public class ConntrackRulesTests
+{
+    private readonly ConntrackExhausting exhausting = new();
+    private readonly ConntrackDropping dropping = new();
+    private readonly NatPortsExhausting nat = new();
+
+    [Theory]
+    [InlineData(79, null, null)]
+    [InlineData(80, null, "warning")]
+    [InlineData(75, "warning", "warning")]
+    [InlineData(74, "warning", null)]
+    [InlineData(95, null, "critical")]
+    [InlineData(90, "critical", "critical")]
+    [InlineData(89, "critical", "warning")]
+    public void A_table_is_judged_by_its_share(ulong entries, string? held, string? severity)
+    {
+        Verdict? verdict = new ObservationBench().Tracked(entries, max: 100, buckets: 64).Judge(exhausting, Held(held));
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.BeSound(exhausting, verdict.Severity);
+    }
+
+    [Fact]
+    public void A_maximum_of_0_is_no_limit() => new ObservationBench().Tracked(5_000_000, max: 0).Judge(exhausting).ShouldBeNull();
+
+    [Fact]
+    public void Without_a_table_or_its_limit_nothing_is_said()
+    {
+        foreach (Rule rule in (Rule[])[exhausting, dropping, nat])
+        {
+            new ObservationBench().Judge(rule).ShouldBeNull(rule.Id);
+            Rising(new ObservationBench(), entries: 100, max: null, drops: 50, earlyDrops: 50, insertFailed: 50).Judge(rule).ShouldBeNull(rule.Id);
+        }
+    }
+
+    [Fact]
+    public void A_larger_table_comes_with_its_hash_table_and_its_memory()
+    {
+        Verdict verdict = new ObservationBench().Tracked(260_000, max: 262_144, buckets: 65_536).Judge(exhausting).BeSound(exhausting, Severity.Critical);
+
+        verdict.Remedies[0].ShouldSatisfyAllConditions(
+            remedy => remedy.Kind.ShouldBe(RemedyKind.Grace),
+            remedy => remedy.Commands.ShouldBe(["sysctl -w net.netfilter.nf_conntrack_buckets=131072", "sysctl -w net.netfilter.nf_conntrack_max=524288"]),
+            remedy => ((Bytes)remedy.Values.Single(value => value.Name == "memory").Value).Count.ShouldBe(524_288 * 350.0, 2e6));
+        verdict.Remedy("shorten_conntrack_timeouts").Commands.Length.ShouldBe(2);
+        verdict.Remedy("do_not_track").Commands.ShouldBeEmpty("it is not known which traffic");
+    }
+
+    [Fact]
+    public void Buckets_never_become_fewer() =>
+        new ObservationBench().Tracked(90, max: 100, buckets: 262_144).Judge(exhausting).BeSound(exhausting, Severity.Warning)
+            .Remedy("raise_conntrack_max").Commands.ShouldContain("sysctl -w net.netfilter.nf_conntrack_buckets=262144");
+
+    [Fact]
+    public void The_busiest_listener_is_the_example_of_what_needs_no_tracking()
+    {
+        var bench = new ObservationBench { Census = CensusOf(listeners: [new("*", "22", "ssh.service", "sshd", 0, 3, 0, 0, null), new("*", "443", "nginx.service", "nginx", 0, 9000, 0, 0, null)]) };
+
+        bench.Tracked(90, max: 100).Judge(exhausting).BeSound(exhausting, Severity.Warning).Remedy("do_not_track").Commands.ShouldContain("nft add rule inet untracked in tcp dport 443 notrack");
+    }
+
+    [Theory]
+    [InlineData(100, 0, 0, null)]
+    [InlineData(94, 5, 5, null)]
+    [InlineData(95, 1, 0, "warning")]
+    [InlineData(95, 0, 40, "warning")]
+    [InlineData(100, 6, 0, "warning")]
+    [InlineData(100, 7, 0, "critical")]
+    public void Drops_are_the_full_tables_only_where_it_is_full(ulong entries, ulong drops, ulong earlyDrops, string? severity)
+    {
+        Verdict? verdict = Rising(new ObservationBench(), entries, max: 100, drops, earlyDrops, insertFailed: 0).Judge(dropping);
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.BeSound(dropping, verdict.Severity).Remedies[0].Key.ShouldBe("raise_conntrack_max");
+    }
+
+    [Fact]
+    public void A_table_that_was_full_a_moment_ago_dropped_them()
+    {
+        ObservationBench bench = Rising(new ObservationBench(), entries: 100, max: 100, drops: 5, earlyDrops: 0, insertFailed: 0);
+        bench.Look();
+
+        bench.Pass(TimeSpan.FromSeconds(10)).Tracked(20, max: 100, drops: 1005).Judge(dropping).ShouldNotBeNull();
+        bench.Pass(TimeSpan.FromSeconds(70)).Judge(dropping, Severity.Warning).ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(10, 262_144, 30, 30, "critical")]
+    [InlineData(10, 262_144, 4, 3, "warning")]
+    [InlineData(10, 0, 4, 3, "warning")]
+    [InlineData(10, 262_144, 30, 0, null)]
+    [InlineData(10, 262_144, 0, 30, null)]
+    [InlineData(210_000, 262_144, 30, 30, null)]
+    [InlineData(209_000, 262_144, 4, 4, "warning")]
+    public void Failed_insertions_and_drops_beside_a_table_with_room_are_NAT_without_ports(ulong entries, ulong max, ulong insertFailed, ulong drops, string? severity)
+    {
+        Verdict? verdict = Rising(new ObservationBench(), entries, max, drops, earlyDrops: 0, insertFailed).Judge(nat);
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.BeSound(nat, verdict.Severity).Remedies.ShouldNotContain(remedy => remedy.Key == "raise_conntrack_max");
+    }
+
+    // Masquerade to ten ports, a table that is almost empty: everything looks like the table and nothing is.
+    [Fact]
+    public void A_NAT_gateway_with_few_ports_is_told_apart_from_a_full_table()
+    {
+        ObservationBench bench = Rising(new ObservationBench(), entries: 10, max: 262_144, drops: 30, earlyDrops: 0, insertFailed: 30);
+
+        bench.Judge(nat).BeSound(nat, Severity.Critical).Facts().ShouldContain("conntrack_has_room");
+        bench.Judge(exhausting).ShouldBeNull();
+        bench.Judge(dropping).ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_full_table_on_a_gateway_is_told_apart_from_NAT_without_ports()
+    {
+        ObservationBench bench = Rising(new ObservationBench(), entries: 262_144, max: 262_144, drops: 3000, earlyDrops: 200, insertFailed: 40);
+
+        bench.Judge(exhausting).BeSound(exhausting, Severity.Critical);
+        bench.Judge(dropping).BeSound(dropping, Severity.Critical);
+        bench.Judge(nat).ShouldBeNull();
+        dropping.Causes.ShouldContain(exhausting.Id);
+    }
+
+    private static ObservationBench Rising(ObservationBench bench, ulong entries, ulong? max, ulong drops, ulong earlyDrops, ulong insertFailed)
+    {
+        bench.Tracked(entries, max, drops: 1000, earlyDrops: 1000, insertFailed: 1000).Look();
+        return bench.Pass(TimeSpan.FromSeconds(6)).Tracked(entries, max, drops: 1000 + drops, earlyDrops: 1000 + earlyDrops, insertFailed: 1000 + insertFailed);
+    }
+}

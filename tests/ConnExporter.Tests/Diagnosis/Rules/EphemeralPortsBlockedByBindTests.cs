@@ -1,0 +1,57 @@
+using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Proc;
+using static ConnExporter.Tests.Diagnosis.ObservationBench;
+using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
+
+namespace ConnExporter.Tests.Diagnosis.Rules;
+
+public class EphemeralPortsBlockedByBindTests
+{
+    private readonly EphemeralPortsBlockedByBind rule = new();
+
+    [Theory]
+    [InlineData(0, 949, null, null)]
+    [InlineData(0, 950, null, "info")]
+    [InlineData(0, 900, "info", "info")]
+    [InlineData(0, 899, "info", null)]
+    [InlineData(799, 799, null, null)]
+    [InlineData(800, 800, null, "warning")]
+    [InlineData(750, 750, "warning", "warning")]
+    [InlineData(749, 749, "warning", null)]
+    [InlineData(950, 1000, null, "critical")]
+    [InlineData(900, 900, "critical", "critical")]
+    public void Bound_ports_are_gone_for_all_and_used_ones_for_bind(ulong blocked, ulong inUse, string? held, string? severity)
+    {
+        Verdict? verdict = new ObservationBench { Census = CensusOf(blocked: blocked, inUse: inUse) }.Range(20000, 20999).Judge(rule, Held(held));
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.BeSound(rule, verdict.Severity);
+    }
+
+    [Fact]
+    public void It_names_who_binds()
+    {
+        var bench = new ObservationBench { Census = CensusOf(blocked: 900, inUse: 900, processes: [Process("nginx", listen: 2, established: 5000), Process("binder", close: 890), Process("other", close: 3)]) };
+
+        Verdict verdict = bench.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Warning);
+
+        verdict.Holders.Select(holder => (holder.Name, holder.Count)).ShouldBe([("binder", 890ul), ("nginx", 2ul)]);
+        verdict.Remedies.Select(remedy => remedy.Key).ShouldBe(["widen_port_range", "bind_without_port"]);
+    }
+
+    [Fact]
+    public void Without_a_census_or_the_range_nothing_is_said()
+    {
+        new ObservationBench().Range(20000, 20999).Judge(rule).ShouldBeNull();
+        new ObservationBench { Census = CensusOf(blocked: 1000) }.Judge(rule).ShouldBeNull();
+    }
+
+    private static ConnExporter.Collectors.CensusReading.ProcessRow Process(string name, ulong close = 0, ulong listen = 0, ulong established = 0)
+    {
+        ulong[] states = new ulong[TcpTable.StateCount];
+        (states[(int)TcpState.Close], states[(int)TcpState.Listen], states[(int)TcpState.Established]) = (close, listen, established);
+        return new(name, name == "other" ? "other" : "none", states);
+    }
+}

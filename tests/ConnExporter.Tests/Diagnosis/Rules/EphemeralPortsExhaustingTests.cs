@@ -1,0 +1,150 @@
+using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Holders;
+using static ConnExporter.Tests.Diagnosis.ObservationBench;
+using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
+
+namespace ConnExporter.Tests.Diagnosis.Rules;
+
+public class EphemeralPortsExhaustingTests
+{
+    private readonly EphemeralPortsExhausting rule = new();
+
+    [Theory]
+    [InlineData(700, 99, 0, null, null)]
+    [InlineData(700, 100, 0, null, "warning")]
+    [InlineData(400, 400, 100, null, "warning")]
+    [InlineData(0, 949, 0, null, "warning")]
+    [InlineData(950, 0, 0, null, "critical")]
+    [InlineData(750, 0, 0, "warning", "warning")]
+    [InlineData(749, 0, 0, "warning", null)]
+    [InlineData(900, 0, 0, "critical", "critical")]
+    [InlineData(899, 0, 0, "critical", "warning")]
+    public void It_holds_by_the_share_of_the_ports_that_are_held_for_good(ulong live, ulong timeWait, ulong reusable, string? held, string? severity) =>
+        LabelOf(Judge(live, timeWait, reusable, held)).ShouldBe(severity);
+
+    [Fact]
+    public void Ports_that_nobody_can_connect_from_count_for_every_destination() =>
+        new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", 300, 0, 0)], blocked: 500) }.Range(20000, 20999).Judge(rule)
+            .BeSound(rule, Severity.Warning).Facts().ShouldBe(["ports_of_destination", "ports_by_kind", "ports_blocked_too"]);
+
+    [Fact]
+    public void What_reuse_gives_back_is_not_used() => Judge(live: 300, timeWait: 0, reusable: 700).ShouldBeNull();
+
+    [Fact]
+    public void Without_a_census_or_the_range_nothing_is_said()
+    {
+        new ObservationBench().Range(20000, 20999).Judge(rule).ShouldBeNull();
+        new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", 990, 0, 0)]) }.Judge(rule).ShouldBeNull();
+    }
+
+    [Fact]
+    public void It_names_who_was_seen_to_connect_there()
+    {
+        var bench = new ObservationBench
+        {
+            Census = CensusOf(
+                [new("10.0.0.1", "10.0.0.9", "443", 850, 0, 0), new("10.0.0.1", "10.0.0.8", "80", 10, 0, 0)],
+                sightings: [new("10.0.0.9", "443", "shop.service", "shop", 5, new Owner("shop", "shop.service", 4711, 100)), new("10.0.0.8", "80", "none", "curl", 9, null)]),
+        };
+
+        Verdict verdict = bench.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Warning);
+
+        verdict.Instance.ShouldBe("10.0.0.9:443 from 10.0.0.1");
+        verdict.Holders.Single().ShouldSatisfyAllConditions(
+            holder => holder.Label.ShouldBe("shop.service"), holder => holder.ProcessId.ShouldBe(4711), holder => holder.StartedAt.ShouldBe(BootTime.AddSeconds(1)));
+    }
+
+    [Fact]
+    public void Wider_is_10000_to_65535_with_the_listening_ports_reserved_besides_what_is_reserved_already()
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", 850, 0, 0)], listeners: [new("*", "9500", "none", "x", 0, 0, 0, 0, null)]) };
+
+        Verdict verdict = bench.Range(20000, 20999, "8080,30000-30009").Listening(new("*", "443", 0, 128, 0, 0), new("*", "12000", 0, 128, 0, 0), new("[::]", "12001", 0, 128, 0, 0))
+            .Judge(rule).BeSound(rule, Severity.Warning);
+
+        verdict.Remedy("widen_port_range").ShouldSatisfyAllConditions(
+            remedy => remedy.Kind.ShouldBe(RemedyKind.Room),
+            remedy => remedy.Commands.ShouldBe([
+                "sysctl -w net.ipv4.ip_local_reserved_ports=8080,9500,12000-12001,30000-30009",
+                "sysctl -w net.ipv4.ip_local_port_range=\"10000 65535\"",
+            ]),
+            remedy => remedy.Values.ShouldContain(("usable", (object)(55_536ul - 12))));
+    }
+
+    [Theory]
+    [InlineData(32768, 60999, "10000 65535")]
+    [InlineData(10000, 60999, "10000 65535")]
+    [InlineData(10000, 65535, "1024 65535")]
+    [InlineData(4001, 60999, "4000 65535")]
+    [InlineData(512, 32000, "1024 65535")]
+    [InlineData(1024, 65535, null)]
+    public void A_range_is_never_narrowed_and_ends_differ_in_parity(ushort first, ushort last, string? wider)
+    {
+        ulong all = (ulong)(last - first + 1);
+        var bench = new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", all * 9 / 10, 0, 0)]) };
+
+        Verdict verdict = bench.Range(first, last).Judge(rule).BeSound(rule, Severity.Warning);
+
+        verdict.Remedies.SelectMany(remedy => remedy.Commands).SingleOrDefault(command => command.Contains("ip_local_port_range", StringComparison.Ordinal))
+            .ShouldBe(wider is null ? null : $"sysctl -w net.ipv4.ip_local_port_range=\"{wider}\"");
+    }
+
+    [Fact]
+    public void In_an_emergency_the_sockets_of_this_destination_in_TIME_WAIT_can_be_removed_and_no_others()
+    {
+        Verdict verdict = Judge(live: 10, timeWait: 985).BeSound(rule, Severity.Critical);
+
+        verdict.Remedies.Take(2).Select(remedy => (remedy.Key, remedy.Kind)).ShouldBe([("widen_port_range", RemedyKind.Grace), ("kill_time_wait", RemedyKind.Grace)]);
+        verdict.Remedy("kill_time_wait").Commands.ShouldBe(["ss -K -t state time-wait src '10.0.0.1' dst '10.0.0.9:443'"]);
+        verdict.Remedy("reuse_time_wait").Commands.ShouldBe(["sysctl -w net.ipv4.tcp_timestamps=1", "sysctl -w net.ipv4.tcp_tw_reuse=1"]);
+        Judge(live: 985, timeWait: 10)!.Remedies.ShouldNotContain(remedy => remedy.Key == "kill_time_wait" || remedy.Key == "reuse_time_wait", "there is nothing in it");
+    }
+
+    [Fact]
+    public void IPv6_addresses_stand_in_brackets()
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("fd99::1", "fd99::9", "443", 0, 999, 0)]) };
+
+        bench.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Critical).Remedy("kill_time_wait").Commands.ShouldBe(["ss -K -t state time-wait src '[fd99::1]' dst '[fd99::9]:443'"]);
+    }
+
+    [Fact]
+    public void What_a_remedy_buys_is_told_by_the_growth()
+    {
+        var bench = new ObservationBench();
+        bench.Range(20000, 29999);
+        for (ulong live = 4000; live <= 6000; live += 100)
+        {
+            bench.Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", live, 0, 0)]);
+            bench.Look();
+            bench.Pass(TimeSpan.FromSeconds(15));
+        }
+
+        Verdict verdict = bench.Judge(rule).BeSound(rule, Severity.Warning);
+
+        verdict.Facts().ShouldContain("forecast");
+        double growth = 100 / 15.0;
+        verdict.Remedy("widen_port_range").Buys!.Value.TotalSeconds.ShouldBe((55_536 - 10_000) / growth, 300);
+        verdict.Remedy("more_addresses").Buys!.Value.TotalSeconds.ShouldBe(10_000 / growth, 60);
+    }
+
+    // The old way: a new client for each request, thousands of connections a minute to one service, all in TIME_WAIT.
+    [Fact]
+    public void A_client_that_opens_a_new_client_for_each_request_runs_out_of_ports()
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("172.16.0.5", "172.16.0.20", "8080", 140, 27_900, 0)], sightings: [new("172.16.0.20", "8080", "orders.service", "java", 5, null)]) };
+
+        Verdict verdict = bench.Range(32768, 60999).Judge(rule).BeSound(rule, Severity.Critical);
+
+        verdict.Holders.Single().Label.ShouldBe("orders.service");
+        verdict.Remedies.Where(remedy => remedy.Kind != RemedyKind.Grace).First().Key.ShouldBe("reuse_connections");
+    }
+
+    private Verdict? Judge(ulong live, ulong timeWait = 0, ulong reusable = 0, string? held = null)
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", live, timeWait, reusable)]) };
+        Verdict? verdict = bench.Range(20000, 20999).Judge(rule, Held(held));
+        return verdict?.BeSound(rule, verdict.Severity);
+    }
+}
