@@ -2,9 +2,11 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ConnExporter.Census;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
+using ConnExporter.Kernel;
 using ConnExporter.Sampling;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
@@ -17,6 +19,7 @@ internal static class DiagnoseCommand
     // Rates take two samples; the collectors of counters and listeners read once a second.
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(5);
+    private static readonly string[] FromConntrack = ["conntrack_exhausting", "conntrack_dropping", "nat_ports_exhausting"];
     private static readonly string[] Twice = ["counters", "listeners", "conntrack"];
     private static readonly JsonWriterOptions JsonOptions = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -69,7 +72,27 @@ internal static class DiagnoseCommand
         defects.Clear();
         Snapshot second = sampling.Wait(now => time.GetElapsedTime(start) > BetweenLooks && Twice.All(name => IsNewer(now, first, name)));
         Snapshot snapshot = second with { Report = diagnostician.Look(second) };
-        return Document(snapshot, book, [.. NotSeen.Of(snapshot), .. defects, .. MissingHistory(running, book)], running);
+        var notSeen = new List<NotSeen>([.. NotSeen.Of(snapshot), .. defects, .. MissingHistory(running, book)]);
+        return Document(snapshot, book, notSeen, ReadConntrack(options, snapshot.Report, notSeen), running);
+    }
+
+    // A table of the host's size takes most of a second: only where it is what runs out.
+    private static ConntrackTop? ReadConntrack(ExporterOptions options, DiagnosisReport report, List<NotSeen> notSeen)
+    {
+        if (!report.Findings.Any(finding => finding.Netns == KernelSource.OwnNamespace && FromConntrack.Contains(finding.Id)))
+        {
+            return null;
+        }
+
+        try
+        {
+            return ConntrackTop.Read(KernelSource.Host(options.ProcPath, options.SysPath));
+        }
+        catch (KernelReadException e)
+        {
+            notSeen.Add(new NotSeen("conntrack", e.Message));
+            return null;
+        }
     }
 
     private static bool IsNewer(Snapshot now, Snapshot before, string collector)
@@ -99,7 +122,7 @@ internal static class DiagnoseCommand
     }
 
     // The running exporter knows since when, and what takes longer than a look.
-    private static JsonDocument Document(Snapshot snapshot, TextBook book, ImmutableArray<NotSeen> notSeen, RunningExporter running)
+    private static JsonDocument Document(Snapshot snapshot, TextBook book, IEnumerable<NotSeen> notSeen, ConntrackTop? conntrack, RunningExporter running)
     {
         DiagnosisReport report = snapshot.Report!;
         var known = running.Findings.ToDictionary(finding => (finding.GetProperty("finding").GetString()!, finding.GetProperty("netns").GetString()!));
@@ -119,6 +142,7 @@ internal static class DiagnoseCommand
                 Environment.MachineName,
                 book,
                 notSeen,
+                conntrack,
                 [.. known.Where(pair => slow.Contains(pair.Key.Item1) && !findings.Any(finding => finding.Id == pair.Key.Item1 && finding.Netns == pair.Key.Item2)).Select(pair => pair.Value)]);
         }
 

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.Text.Json;
+using ConnExporter.Census;
 using ConnExporter.Collectors;
 using ConnExporter.Hosting;
 using ConnExporter.Resources;
@@ -20,8 +22,9 @@ internal static class ReportJson
     /// <param name="host">The name of this host.</param>
     /// <param name="book">The language of titles, evidence and remedies.</param>
     /// <param name="notSeen">What could not be told, and why.</param>
+    /// <param name="conntrack">What fills the connection tracking table, where that was asked for.</param>
     /// <param name="others">Findings of another document that are taken over as they are.</param>
-    public static void Write(Utf8JsonWriter json, Snapshot snapshot, string host, TextBook book, IEnumerable<NotSeen> notSeen, params IReadOnlyCollection<JsonElement> others)
+    public static void Write(Utf8JsonWriter json, Snapshot snapshot, string host, TextBook book, IEnumerable<NotSeen> notSeen, ConntrackTop? conntrack = null, params IReadOnlyCollection<JsonElement> others)
     {
         DiagnosisReport report = snapshot.Report ?? throw new ArgumentException("the snapshot has no report yet", nameof(snapshot));
         json.WriteStartObject();
@@ -65,6 +68,12 @@ internal static class ReportJson
         }
 
         json.WriteEndArray();
+        if (conntrack is not null)
+        {
+            json.WritePropertyName("conntrack");
+            Write(json, conntrack);
+        }
+
         json.WriteStartArray("not_seen");
         foreach (NotSeen what in notSeen)
         {
@@ -178,6 +187,28 @@ internal static class ReportJson
         }
 
         json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, ConntrackTop top)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("entries", top.Entries);
+        json.WriteBoolean("whole", top.IsWhole);
+        foreach ((string name, ImmutableArray<ConntrackTop.Row> rows) in new[] { ("sources", top.Sources), ("destinations", top.Destinations), ("protocols", top.Protocols), ("states", top.States) })
+        {
+            json.WriteStartArray(name);
+            foreach (ConntrackTop.Row row in rows)
+            {
+                json.WriteStartObject();
+                json.WriteString("name", row.Name);
+                json.WriteNumber("count", row.Entries);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
         json.WriteEndObject();
     }
 

@@ -9,6 +9,7 @@ namespace ConnExporter.Terminal;
 internal sealed class DiagnosisText
 {
     private const int BarWidth = 16;
+    private static readonly string[] ConntrackKinds = ["sources", "destinations", "protocols", "states"];
     private const string Missing = "–";
     private readonly TextBook book;
     private readonly TerminalStyle style;
@@ -47,6 +48,7 @@ internal sealed class DiagnosisText
             WriteFinding(i + 1, findings[i], at);
         }
 
+        WriteConntrack(document);
         WriteSettings(document, findings);
         WriteNotSeen(document.GetProperty("not_seen"));
     }
@@ -150,6 +152,22 @@ internal sealed class DiagnosisText
         string unit = Text(holder, "unit") is { } known && known != name ? $"{known}: " : "";
         string count = holder.TryGetProperty("count", out JsonElement held) ? $", {book["cli.holds", ("count", held.GetUInt64())]}" : "";
         return unit + name + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;
+    }
+
+    private void WriteConntrack(JsonElement document)
+    {
+        if (!document.TryGetProperty("conntrack", out JsonElement top))
+        {
+            return;
+        }
+
+        Line();
+        Line(style.Strong(book["cli.conntrack", ("entries", top.GetProperty("entries").GetUInt64())] + (top.GetProperty("whole").GetBoolean() ? "" : "+")));
+        foreach (string kind in ConntrackKinds)
+        {
+            IEnumerable<string> rows = top.GetProperty(kind).EnumerateArray().Take(5).Select(row => $"{Text(row, "name")} {TextBook.Format(row.GetProperty("count").GetUInt64())}");
+            Paragraph($"   {TextLayout.Pad(book["cli.conntrack." + kind], 14)}", string.Join(", ", rows));
+        }
     }
 
     // Those that bear on something that was found.

@@ -64,6 +64,10 @@ internal sealed class Diagnosis
     /// <summary>All commands of all remedies.</summary>
     public string[] Commands => [.. All.SelectMany(finding => finding.GetProperty("remedies").EnumerateArray()).SelectMany(remedy => remedy.GetProperty("commands").EnumerateArray()).Select(command => command.GetString()!)];
 
+    /// <summary>The most frequent of what fills the connection tracking table.</summary>
+    /// <param name="kind">sources, destinations, protocols or states.</param>
+    public string MostOfConntrack(string kind) => root.GetProperty("conntrack").GetProperty(kind).EnumerateArray().First().GetProperty("name").GetString()!;
+
     public override string ToString() => text;
 
     private JsonElement Find(string finding) => All.First(found => found.GetProperty("finding").GetString() == finding);

@@ -165,6 +165,7 @@ public class RoomTests
 
             AlarmsOf(seen).ShouldBe(["nat_ports_exhausting"]);
             seen.EvidenceOf("nat_ports_exhausting").ShouldContain("the table has room");
+            seen.MostOfConntrack("destinations").ShouldBe("10.99.0.1:8080 tcp");
             SettingsAreThere(network, seen);
             CommandsRun(network, seen, "nat_ports_exhausting");
         }
