@@ -3,7 +3,7 @@ local l = import 'lib.libsonnet';
 
 local host = 'job="$job", instance="$instance"';
 local here = host + ', netns=~"$netns"';
-local join = 'on (job, instance, netns, resource) group_left (exported_instance, holder) conn_resource_worst_info{' + here + '}';
+local join = 'on (job, instance, netns, resource) group_left (resource_instance, holder) conn_resource_worst_info{' + here + '}';
 
 l.dashboard(
   'conn-exporter-host',
@@ -35,7 +35,7 @@ l.dashboard(
     [l.lines('Highest of the last 60 s', 'Peaks that a scrape interval would miss.', 'percentunit', [['conn_resource_peak_ratio{' + here + '}', '{{resource}} {{netns}}']], l.ratioSteps, max=1), 24, 8],
 
     [l.row('Who holds it?'), 24, 1],
-    [l.rows('The fullest of each resource', 'Which destination, listener or process it is, and who holds it.', 'percentunit', 'conn_resource_used_ratio{' + here + '} * ' + join, ['resource', 'netns', 'exported_instance', 'holder'], 'used', l.ratioSteps), 12, 8],
+    [l.rows('The fullest of each resource', 'Which destination, listener or process it is, and who holds it.', 'percentunit', 'conn_resource_used_ratio{' + here + '} * ' + join, ['resource', 'netns', 'resource_instance', 'holder'], 'used', l.ratioSteps), 12, 8],
     [l.rows(
       'Listeners', 'Highest accept queue of the last 60 s against its room, which is the backlog and one more.', 'percentunit',
       'topk(20, conn_listener_accept_queue_peak{' + here + '} / (conn_listener_accept_queue_limit{' + here + '} + 1) * on (job, instance, netns, address, port) group_left (unit, process) conn_listener_info{' + here + '})',

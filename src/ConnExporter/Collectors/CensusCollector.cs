@@ -430,6 +430,9 @@ internal sealed class CensusCollector : Collector
             sightings =
             [
                 .. timeWaitOwners.Watch(destination.Address, destination.Port, WatchCost)
+
+                    // Those that stay open are known to the walks.
+                    .Select(sighting => sighting.Owner is null ? sighting with { Owner = holders?.Find(sighting.Inode) } : sighting)
                     .GroupBy(sighting => (Unit: sighting.Unit ?? UnitName.None, Process: sighting.Owner?.Name ?? Labels.Unknown))
                     .Select(group => new CensusReading.SightingRow(destination.Address.ToString(), destination.Port.ToString(), group.Key.Unit, group.Key.Process, (ulong)group.Count(), group.First().Owner)),
             ];

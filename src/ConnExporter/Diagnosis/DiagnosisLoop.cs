@@ -16,6 +16,7 @@ internal sealed class DiagnosisLoop : BackgroundService
     private readonly TimeProvider time;
     private readonly ILogger log;
     private Finding[] known = [];
+    private string? lastDefect;
 
     public DiagnosisLoop(Diagnostician diagnostician, SnapshotStore store, FlightRecorder recorder, TimeProvider time, ILogger log)
     {
@@ -48,13 +49,31 @@ internal sealed class DiagnosisLoop : BackgroundService
                 if (store.Current.IsComplete)
                 {
                     timer.Period = Interval;
-                    Look();
+                    TryLook();
                 }
             }
         }
         catch (OperationCanceledException)
         {
             // The end of the daemon.
+        }
+    }
+
+    // A defect here must not end the daemon: the metrics go on, and the time of the last judgement tells.
+    private void TryLook()
+    {
+        try
+        {
+            Look();
+        }
+        catch (Exception e)
+        {
+            if (lastDefect != e.Message)
+            {
+                log.Error(e, "The diagnosis failed, a defect in this program; the metrics go on without it");
+            }
+
+            lastDefect = e.Message;
         }
     }
 

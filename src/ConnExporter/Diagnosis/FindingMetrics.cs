@@ -13,8 +13,11 @@ internal static class FindingMetrics
     private static readonly MetricFamily Info = MetricFamily.Gauge(
         "conn_finding_info", "Always 1, while the finding holds: who holds most of it, and the listener, process or destination it is about.", "finding", "netns", "holder", "evidence");
 
+    private static readonly MetricFamily Judged = MetricFamily.Gauge("conn_diagnosis_timestamp_seconds", "When resources and findings were judged last; it stands still where that fails.");
+
     public static void Write(ExpositionWriter page, DiagnosisReport report)
     {
+        page.Write(Judged, (report.At - DateTimeOffset.UnixEpoch).TotalSeconds);
         foreach (FindingCount count in report.Counts)
         {
             page.Write(Holds, count.Holds ? 1 : 0, count.Id, count.Severity.Label(), count.Netns);

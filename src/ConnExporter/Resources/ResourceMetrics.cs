@@ -13,7 +13,7 @@ internal static class ResourceMetrics
         "conn_resource_exhaustion_seconds", "Forecast time until the first instance is used up. Left out while none grows.", "resource", "netns");
 
     private static readonly MetricFamily WorstInfo = MetricFamily.Gauge(
-        "conn_resource_worst_info", "Always 1, with the worst instance and who holds it, empty where that is not known.", "resource", "netns", "instance", "holder");
+        "conn_resource_worst_info", "Always 1, with the worst instance and who holds it, empty where that is not known.", "resource", "netns", "resource_instance", "holder");
 
     public static void Write(ExpositionWriter page, IReadOnlyCollection<Resource> resources)
     {

@@ -7,6 +7,9 @@ namespace ConnExporter.EndToEndTests.Support;
 /// <summary>A metrics page, read strictly: whatever either format does not allow is an error.</summary>
 internal sealed partial class Page
 {
+    /// <summary>Families that are there only while there is something to tell, and may come and go between two pages.</summary>
+    public static readonly string[] OfTheMoment = ["conn_tcp_close_wait_oldest_seconds", "conn_resource_exhaustion_seconds", "conn_finding_info", "conn_ephemeral_destination_sightings"];
+
     private const string EndOfOpenMetrics = "# EOF";
     private readonly Dictionary<string, double> values = [];
 
