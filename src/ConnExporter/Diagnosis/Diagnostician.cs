@@ -37,6 +37,9 @@ internal sealed class Diagnostician
     /// <summary>What is a finding; a change counts from the next look on.</summary>
     public Thresholds Thresholds { get; set; }
 
+    /// <summary>The time that histories are told in. For any thread.</summary>
+    public TimeSpan Elapsed => time.GetElapsedTime(began);
+
     /// <summary>Looks at a snapshot.</summary>
     public DiagnosisReport Look(Snapshot snapshot)
     {
