@@ -54,6 +54,43 @@ public sealed class PortSet
     /// <param name="port">The port.</param>
     public bool Contains(ushort port) => bits[port];
 
+    /// <summary>This set and more ports besides.</summary>
+    /// <param name="ports">The ports to add.</param>
+    public PortSet With(IEnumerable<ushort> ports)
+    {
+        ArgumentNullException.ThrowIfNull(ports);
+        var set = new PortSet();
+        set.bits.Or(bits);
+        foreach (ushort port in ports)
+        {
+            set.bits[port] = true;
+        }
+
+        return set;
+    }
+
+    /// <summary>The set as the sysctl takes it: <c>8080,9000-9099</c>.</summary>
+    public override string ToString()
+    {
+        var parts = new List<string>();
+        for (int first = 0; first <= ushort.MaxValue; first++)
+        {
+            if (bits[first])
+            {
+                int last = first;
+                while (last < ushort.MaxValue && bits[last + 1])
+                {
+                    last++;
+                }
+
+                parts.Add(first == last ? $"{first}" : $"{first}-{last}");
+                first = last;
+            }
+        }
+
+        return string.Join(',', parts);
+    }
+
     /// <summary>How many ports of a range are in the set.</summary>
     /// <param name="first">The first port.</param>
     /// <param name="last">The last port, included.</param>

@@ -23,8 +23,6 @@ internal sealed class CensusCollector : Collector
     private static readonly SockDiagRequest IdleAges = new(SockDiagRequest.Bit(TcpState.Established), SockDiagRequest.Info);
     private static readonly TimeSpan DefaultReuseDelay = TimeSpan.FromSeconds(1);
 
-    private const string Unknown = "unknown";
-
     // A destination that holds this share of the usable ports may soon be short of them.
     private const double ShortOfPorts = 0.5;
     private static readonly TimeSpan WatchAgainAfter = TimeSpan.FromMinutes(1);
@@ -280,7 +278,7 @@ internal sealed class CensusCollector : Collector
             .OrderBy(listener => listener.Port).ThenBy(listener => listener.Address.High).ThenBy(listener => listener.Address.Low)
             .Select(listener => (listener, owner: holders?.Find(listener.Inode)))
             .Select(row => new CensusReading.ListenerRow(
-                row.listener.Address.ToString(), row.listener.Port.ToString(), UnitOf(row.listener), row.owner?.Name ?? Unknown, row.listener.SynQueue, row.listener.Established, row.listener.CloseWait, row.listener.Other, row.owner)),
+                row.listener.Address.ToString(), row.listener.Port.ToString(), UnitOf(row.listener), row.owner?.Name ?? Labels.Unknown, row.listener.SynQueue, row.listener.Established, row.listener.CloseWait, row.listener.Other, row.owner)),
     ];
 
     private ImmutableArray<CensusReading.RemoteRow> RemoteRows()
@@ -375,7 +373,7 @@ internal sealed class CensusCollector : Collector
         }
 
         // As long as a process is missing the next walk looks again.
-        bool known = sightings.Length > 0 && sightings.All(sighting => sighting.Process != Unknown);
+        bool known = sightings.Length > 0 && sightings.All(sighting => sighting.Process != Labels.Unknown);
         if (watched != destination || !known || context.Time.GetElapsedTime(watchedAt) >= WatchAgainAfter)
         {
             watched = destination;
@@ -383,7 +381,7 @@ internal sealed class CensusCollector : Collector
             sightings =
             [
                 .. timeWaitOwners.Watch(destination.Address, destination.Port, WatchCost)
-                    .GroupBy(sighting => (Unit: sighting.Unit ?? UnitName.None, Process: sighting.Owner?.Name ?? Unknown))
+                    .GroupBy(sighting => (Unit: sighting.Unit ?? UnitName.None, Process: sighting.Owner?.Name ?? Labels.Unknown))
                     .Select(group => new CensusReading.SightingRow(destination.Address.ToString(), destination.Port.ToString(), group.Key.Unit, group.Key.Process, (ulong)group.Count(), group.First().Owner)),
             ];
         }

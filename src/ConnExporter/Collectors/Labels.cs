@@ -11,6 +11,9 @@ internal static class Labels
     /// <summary>The unit of what is in none.</summary>
     public const string None = Kernel.Cgroups.UnitName.None;
 
+    /// <summary>The process of what nobody is known to hold.</summary>
+    public const string Unknown = "unknown";
+
     /// <summary>The states of a TCP socket under the names they have on the page.</summary>
     public static readonly (TcpState State, string Label)[] States =
     [

@@ -23,7 +23,7 @@ internal sealed class PortsCollector : Collector
     {
         var ports = PortRange.Parse(range.Path, range.Read());
         var excluded = PortSet.Parse(reserved.Path, reserved.Read());
-        return new PortsReading(netns, ports, excluded.CountIn(ports.First, ports.Last));
+        return new PortsReading(netns, ports, excluded);
     }
 
     public override void Close()
@@ -40,7 +40,7 @@ internal sealed class PortsReading : Reading
 
     private static readonly MetricFamily Last = MetricFamily.Gauge("conn_ephemeral_port_last", "Last port of net.ipv4.ip_local_port_range.", "netns");
 
-    private static readonly MetricFamily Reserved = MetricFamily.Gauge(
+    private static readonly MetricFamily ReservedPorts = MetricFamily.Gauge(
         "conn_ephemeral_ports_reserved", "Ports of the range that net.ipv4.ip_local_reserved_ports keeps out of it.", "netns");
 
     private static readonly MetricFamily Usable = MetricFamily.Gauge(
@@ -48,14 +48,18 @@ internal sealed class PortsReading : Reading
 
     private readonly string netns;
 
-    public PortsReading(string netns, PortRange range, int reserved)
+    public PortsReading(string netns, PortRange range, PortSet reserved)
     {
         this.netns = netns;
         Range = range;
-        ReservedCount = reserved;
+        Reserved = reserved;
+        ReservedCount = reserved.CountIn(range.First, range.Last);
     }
 
     public PortRange Range { get; }
+
+    /// <summary>What is reserved, in the range and elsewhere.</summary>
+    public PortSet Reserved { get; }
 
     /// <summary>Ports of the range that are reserved.</summary>
     public int ReservedCount { get; }
@@ -67,7 +71,7 @@ internal sealed class PortsReading : Reading
     {
         page.Write(First, Range.First, netns);
         page.Write(Last, Range.Last, netns);
-        page.Write(Reserved, ReservedCount, netns);
+        page.Write(ReservedPorts, ReservedCount, netns);
         page.Write(Usable, UsableCount, netns);
     }
 }

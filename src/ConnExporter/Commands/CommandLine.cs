@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
+using ConnExporter.Texts;
 
 namespace ConnExporter.Commands;
 
@@ -11,6 +12,9 @@ namespace ConnExporter.Commands;
 internal static class CommandLine
 {
     private const string Negation = "--no-";
+    private static readonly Option<bool> Json = new("--json") { Description = "Print JSON; the schema is in docs/diagnosis-json.md." };
+    private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
+    private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
 
     /// <summary>Parses and runs.</summary>
     /// <param name="args">The arguments after the program's name.</param>
@@ -30,12 +34,12 @@ internal static class CommandLine
 
             Complain(parsed, args, root);
             var sources = new ConfigurationSources([.. flags.SelectMany(flag => flag.Read(parsed))], Environment.GetEnvironmentVariables());
-            return ((CommandAction)parsed.Action!).Run(sources);
+            return ((CommandAction)parsed.Action!).Run(sources, parsed);
         }
         catch (ConfigurationException e)
         {
             Console.Error.WriteLine($"conn-exporter: {e.Message}");
-            return ExitCode.Configuration;
+            return parsed.CommandResult.Command is RootCommand or { Name: "serve" or "metrics" or "check-config" } ? ExitCode.Configuration : ExitCode.Usage;
         }
         catch (Exception e)
         {
@@ -53,6 +57,11 @@ internal static class CommandLine
         root.Subcommands.Add(new Command("serve", "Sample and serve the metrics page until told to stop (the default).") { Action = new CommandAction(ServeCommand.Run) });
         root.Subcommands.Add(new Command("metrics", "Print one metrics page to standard output.") { Action = new CommandAction(MetricsCommand.Run) });
         root.Subcommands.Add(new Command("check-config", "Check flags, environment and configuration file, and say what would be in force.") { Action = new CommandAction(CheckConfigCommand.Run) });
+        root.Subcommands.Add(new Command("diagnose", "Look at this host once: what is running out, who holds it, when it will be gone, what to do. Ends with 0 (nothing), 1 (warning), 2 (critical), 3 (could not tell).")
+        {
+            Options = { Json, Watch, Lang },
+            Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, parsed.GetValue(Json), parsed.GetValue(Watch), ReadLanguage(parsed))),
+        });
         foreach (Option option in flags.SelectMany(flag => flag.Options))
         {
             option.Recursive = true;
@@ -129,9 +138,22 @@ internal static class CommandLine
         }
     }
 
-    private sealed class CommandAction(Func<ConfigurationSources, int> run) : SynchronousCommandLineAction
+    private static Language? ReadLanguage(ParseResult parsed) => parsed.GetValue(Lang) switch
     {
-        public Func<ConfigurationSources, int> Run { get; } = run;
+        null => null,
+        "en" => Language.English,
+        "zh" => Language.Chinese,
+        { } other => throw new ConfigurationException($"--lang: '{other}': expected en or zh"),
+    };
+
+    private sealed class CommandAction(Func<ConfigurationSources, ParseResult, int> run) : SynchronousCommandLineAction
+    {
+        public CommandAction(Func<ConfigurationSources, int> run)
+            : this((sources, _) => run(sources))
+        {
+        }
+
+        public Func<ConfigurationSources, ParseResult, int> Run { get; } = run;
 
         public override int Invoke(ParseResult parseResult) => throw new InvalidOperationException("commands are run with their settings");
     }

@@ -7,6 +7,7 @@ using ConnExporter.Kernel;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Web;
+using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -36,11 +37,12 @@ internal static class ServeCommand
             RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
         using var diagnosis = new DiagnosisLoop(diagnostician, store, time, logging.Logger);
         var reload = new ConfigurationReload(sources, options, sampler, diagnostician, store, systemd, logging, time);
-        return RunHost(options, logging, systemd, store, sampler, diagnosis, reload).GetAwaiter().GetResult();
+        StatusRoutes? page = options.HasPage ? new(new StatusSite(store, diagnostician, time, new PageSite(Environment.MachineName, options.TelemetryPath))) : null;
+        return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, page).GetAwaiter().GetResult();
     }
 
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, StatusRoutes? page)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "conn-exporter" });
         builder.Logging.AddSerilog(logging.Logger);
@@ -50,7 +52,7 @@ internal static class ServeCommand
         builder.Services.AddHostedService(_ => sampler);
         builder.Services.AddHostedService(_ => diagnosis);
         await using WebApplication app = builder.Build();
-        var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store));
+        var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store), page);
         app.Run(endpoints.HandleAsync);
 
         try

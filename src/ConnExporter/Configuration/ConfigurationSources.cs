@@ -47,6 +47,7 @@ internal sealed class ConfigurationSources
         {
             ListenAddresses = [.. All(given, "web.listen-address").Select(Values.ListenAddress)],
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
+            HasPage = !Values.Switch(One(given, "web.disable-page")),
             ProcPath = Values.Directory(One(given, "path.procfs")),
             SysPath = Values.Path(One(given, "path.sysfs")),
             Namespaces = Values.NamespaceScope(One(given, "netns")),

@@ -15,6 +15,9 @@ internal sealed record ExporterOptions
     /// <summary>The path of the metrics page.</summary>
     public required string TelemetryPath { get; init; }
 
+    /// <summary>Whether the status page and the JSON are served.</summary>
+    public bool HasPage { get; init; } = true;
+
     /// <summary>Where proc is mounted.</summary>
     public required string ProcPath { get; init; }
 

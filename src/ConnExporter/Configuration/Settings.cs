@@ -22,6 +22,7 @@ internal static class Settings
     [
         new("web.listen-address", SettingKind.ListenAddress, ":9057", "Address to listen on, [host]:port; may be given several times."),
         new("web.telemetry-path", SettingKind.UrlPath, "/metrics", "Path of the metrics page."),
+        new("web.disable-page", SettingKind.Switch, "false", "Switch off the status page and /api/v1; at / is a link to the metrics then."),
         new(DisableDefaults, SettingKind.Switch, "false", "Switch off every collector that is not switched on by name."),
         .. CollectorList.All.SelectMany(CollectorSettings),
         new(CensusTop, SettingKind.Count, "20", "Rows of each family that names holders, 1 to 200; the rest is summed in the row 'other'."),

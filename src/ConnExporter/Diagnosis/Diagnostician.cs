@@ -40,6 +40,15 @@ internal sealed class Diagnostician
     /// <summary>The time that histories are told in. For any thread.</summary>
     public TimeSpan Elapsed => time.GetElapsedTime(began);
 
+    /// <summary>Takes over peaks and growth of an instance, see <see cref="ResourceTracker.Prime"/>.</summary>
+    public void Prime(ResourceKind kind, string netns, string instance, double peak, double? growthPerSecond)
+    {
+        lock (gate)
+        {
+            resources.Prime(kind, netns, instance, peak, growthPerSecond);
+        }
+    }
+
     /// <summary>Looks at a snapshot.</summary>
     public DiagnosisReport Look(Snapshot snapshot)
     {

@@ -137,7 +137,7 @@ internal sealed class Observation
 
     /// <summary>Who was seen to connect to a destination, most often first.</summary>
     public IEnumerable<Holder> HoldersOfDestination(string address, string port) => (Census?.Sightings ?? [])
-        .Where(row => row.Address == address && row.Port == port)
+        .Where(row => row.Address == address && row.Port == port && (row.Process != Labels.Unknown || row.Unit != Labels.None))
         .OrderByDescending(row => row.Count)
         .Select(row => Holder.Of(row.Process, row.Unit) with { ProcessId = row.Owner?.Pid, StartedAt = StartOf(row.Owner?.StartTicks) });
 

@@ -68,6 +68,7 @@ internal sealed class ConfigurationReload
         [
             ("web.listen-address", !wanted.ListenAddresses.SequenceEqual(inForce.ListenAddresses)),
             ("web.telemetry-path", wanted.TelemetryPath != inForce.TelemetryPath),
+            ("web.disable-page", wanted.HasPage != inForce.HasPage),
             ("path.procfs", wanted.ProcPath != inForce.ProcPath),
             ("path.sysfs", wanted.SysPath != inForce.SysPath),
             ("collector.census.*", wanted.Census != inForce.Census),

@@ -1,6 +1,6 @@
 namespace ConnExporter.Hosting;
 
-/// <summary>The exit codes of the daemon.</summary>
+/// <summary>The exit codes of the daemon. <c>diagnose</c> has its own for what it found.</summary>
 internal static class ExitCode
 {
     /// <summary>Ended as asked.</summary>
@@ -11,6 +11,18 @@ internal static class ExitCode
 
     /// <summary>No address could be bound.</summary>
     public const int CannotBind = 3;
+
+    /// <summary>diagnose: a warning holds.</summary>
+    public const int Warning = 1;
+
+    /// <summary>diagnose: something critical holds.</summary>
+    public const int Critical = 2;
+
+    /// <summary>diagnose: nothing was found, but not everything could be looked at.</summary>
+    public const int CouldNotTell = 3;
+
+    /// <summary>A command was used wrongly (sysexits.h, EX_USAGE); 2 is taken where it means critical.</summary>
+    public const int Usage = 64;
 
     /// <summary>A defect in this program.</summary>
     public const int Internal = 70;

@@ -31,5 +31,5 @@ internal sealed record Holder(string Name)
     public static Holder Of(Owner owner, DateTimeOffset? startedAt) =>
         new(owner.Name) { Unit = UnitOrNull(owner.Unit), ProcessId = owner.Pid, StartedAt = startedAt };
 
-    private static string? UnitOrNull(string unit) => unit is UnitName.None or "" or "unknown" ? null : unit;
+    private static string? UnitOrNull(string unit) => unit is UnitName.None or "" or Collectors.Labels.Unknown ? null : unit;
 }

@@ -27,6 +27,9 @@ internal static class ResourceKinds
     /// <summary>All kinds.</summary>
     public static ImmutableArray<ResourceKind> All { get; } = [.. Labels.Select((_, kind) => (ResourceKind)kind)];
 
+    /// <summary>The kind of that name; null where there is none.</summary>
+    public static ResourceKind? Find(string label) => Array.IndexOf(Labels, label) is >= 0 and var kind ? (ResourceKind)kind : null;
+
     /// <summary>The value of the label <c>resource</c>.</summary>
     public static string Label(this ResourceKind kind) => Labels[(int)kind];
 }

@@ -23,6 +23,15 @@ internal sealed class ResourceTracker
     private static readonly TimeSpan PeakLength = TimeSpan.FromSeconds(60);
     private readonly Dictionary<(ResourceKind Kind, string Netns, string Name), Track> tracks = [];
 
+    /// <summary>Takes over what somebody who has looked for longer knows of an instance, until its own history tells.</summary>
+    /// <param name="kind">The kind of the instance.</param>
+    /// <param name="netns">Its network namespace.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="peak">The highest of the last 60 s.</param>
+    /// <param name="growthPerSecond">Its growth; null where it does not grow.</param>
+    public void Prime(ResourceKind kind, string netns, string name, double peak, double? growthPerSecond) =>
+        tracks[(kind, netns, name)] = new Track { PrimedPeak = peak, PrimedGrowth = growthPerSecond };
+
     /// <summary>Takes what was seen in one network namespace.</summary>
     /// <param name="now">Monotonic time, which does not go back.</param>
     /// <param name="isOwn">Whether it is our own.</param>
@@ -48,7 +57,7 @@ internal sealed class ResourceTracker
     {
         foreach (((ResourceKind, string, string) key, Track track) in tracks)
         {
-            if (now - track.History.Newest.At > Length)
+            if (track.History.Count > 0 && now - track.History.Newest.At > Length)
             {
                 tracks.Remove(key);
             }
@@ -73,12 +82,12 @@ internal sealed class ResourceTracker
             track.History.Add(now, instance.Used);
 
             // A queue comes and goes in milliseconds: there is no trend in it.
-            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length));
+            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length)) ?? track.PrimedGrowth;
         }
 
         return instance with
         {
-            Peak = Math.Max(instance.Peak, track.History.HighestSince(now - PeakLength) ?? instance.Used),
+            Peak = Math.Max(Math.Max(instance.Peak, track.PrimedPeak), track.History.HighestSince(now - PeakLength) ?? instance.Used),
             GrowthPerSecond = track.Growth,
             Exhaustion = track.Growth is { } growth ? Forecast.TimeTo(instance.Limit, instance.Used, growth) : null,
         };
@@ -91,5 +100,9 @@ internal sealed class ResourceTracker
         public long Timestamp { get; set; }
 
         public double? Growth { get; set; }
+
+        public double PrimedPeak { get; init; }
+
+        public double? PrimedGrowth { get; init; }
     }
 }

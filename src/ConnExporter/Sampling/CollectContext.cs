@@ -34,6 +34,9 @@ internal sealed class CollectContext
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; }
 
+    /// <summary>What the newest sample had to say for the log; null where nothing.</summary>
+    public string? LastNote => lastWarning;
+
     /// <summary>Label sets left out so far, by family.</summary>
     public ImmutableSortedDictionary<string, ulong> Dropped { get; private set; } = ImmutableSortedDictionary<string, ulong>.Empty;
 

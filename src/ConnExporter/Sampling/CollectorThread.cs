@@ -151,6 +151,7 @@ internal sealed class CollectorThread
                 Duration = duration,
                 CpuTime = before.CpuTime + cpu,
                 Failure = failure?.Message,
+                Note = context.LastNote,
                 Dropped = context.Dropped,
                 Errors = Count(before.Errors, failure, rejected),
             };

@@ -71,6 +71,9 @@ internal sealed record CollectorState
     /// <summary>Why the newest sample gave no reading; null where it did.</summary>
     public string? Failure { get; init; }
 
+    /// <summary>What a good sample could not see, and what would show it; null where it saw everything.</summary>
+    public string? Note { get; init; }
+
     /// <summary>Failed samples by reason, in the order of <see cref="KernelReadException.Reasons"/>.</summary>
     public ImmutableArray<ulong> Errors { get; init; } = ImmutableArray.Create(new ulong[KernelReadException.Reasons.Length]);
 

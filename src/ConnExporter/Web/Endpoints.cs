@@ -107,7 +107,7 @@ internal sealed class Endpoints
     private Task AnswerLandingPageAsync(HttpContext context)
     {
         context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-        return AnswerAsync(context, StatusCodes.Status200OK, "text/html; charset=utf-8", LandingPage.Render(store.Current, telemetryPath));
+        return AnswerAsync(context, StatusCodes.Status200OK, "text/html; charset=utf-8", LandingPage.Render(telemetryPath));
     }
 
     private Task AnswerReadyAsync(HttpContext context)

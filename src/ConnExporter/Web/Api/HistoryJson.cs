@@ -23,7 +23,7 @@ internal static class HistoryJson
             json.WriteString("instance", instance.Name);
             json.WriteNumber("limit", instance.Limit);
             json.WriteStartArray("points");
-            foreach (HistoryValue point in view.Histories.GetValueOrDefault(instance, []))
+            foreach (HistoryValue point in view.HistoryOf(instance))
             {
                 json.WriteStartArray();
                 json.WriteNumberValue(Math.Round(point.Age.TotalSeconds, 3));

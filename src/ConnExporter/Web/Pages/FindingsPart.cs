@@ -151,19 +151,14 @@ internal static class FindingsPart
         {
             part.Add($"""
                 <li data-k="{remedy.Key}"><p><span class="kind">{texts[$"page.kind.{remedy.KindLabel}"]}</span> <b>{texts[$"remedy.{remedy.Key}.title", remedy.Values]}</b></p>
-                <p class="effect">{texts.Find($"remedy.{remedy.Key}.effect", remedy.Values)}
+                <p class="effect">{texts[$"remedy.{remedy.Key}.effect", remedy.Values]}
                 """);
             if (remedy.Buys is { } buys)
             {
                 part.Add($" <b>{texts["page.buys", ("time", buys)]}</b>");
             }
 
-            part.Add($"</p>\n");
-            if (texts.Find($"remedy.{remedy.Key}.risk", remedy.Values) is { } risk)
-            {
-                part.Add($"<p class=\"risk\">{texts["page.risk"]} {risk}</p>\n");
-            }
-
+            part.Add($"</p>\n<p class=\"risk\">{texts["page.risk", ("risk", texts[$"remedy.{remedy.Key}.risk", remedy.Values])]}</p>\n");
             if (!remedy.Commands.IsEmpty)
             {
                 var commands = new Lines(string.Join('\n', remedy.Commands));

@@ -106,14 +106,14 @@ internal static class ResourcesPart
             <span class="n limit"><span class="label">{texts["page.limit"]} </span>{PageFormat.Amount(instance.Kind, instance.Limit)}</span>
             <span class="n peak"><span class="label">{texts["page.peak"]} </span>{PageFormat.Amount(instance.Kind, instance.Peak)}</span>
             <span class="forecast"><span class="label">{texts["page.forecast"]} </span>{(instance.Exhaustion is { } left ? texts["page.gone_in", ("left", left)] : PageFormat.Unknown)}</span>
-            <span class="history"><span class="label">{texts["page.ten_minutes"]} </span>{Drawing.Sparkline(view.Histories.GetValueOrDefault(instance, []), instance.Limit, Describe(view, instance, texts))}</span></div>
+            <span class="history"><span class="label">{texts["page.ten_minutes"]} </span>{Drawing.Sparkline(view.HistoryOf(instance), instance.Limit, Describe(view, instance, texts))}</span></div>
 
             """);
     }
 
     private static string Describe(PageView view, ResourceInstance instance, TextBook texts)
     {
-        ImmutableArray<HistoryValue> history = view.Histories.GetValueOrDefault(instance, []);
+        ImmutableArray<HistoryValue> history = view.HistoryOf(instance);
         return history.IsEmpty
             ? texts["page.no_history"]
             : texts[

@@ -58,16 +58,15 @@ internal sealed class StatusSite
     /// <returns>Null before the first report.</returns>
     public Rendering? Get(Document document, Language language)
     {
-        Snapshot snapshot = store.Current;
-        if (snapshot.Report is not { } report)
-        {
-            return null;
-        }
-
         lock (gate)
         {
-            // Whoever comes late with an older report is content with the newer one.
-            if (view is null || view.Report.At < report.At || (view.Report.At > report.At && !ReferenceEquals(store.Current.Report, view.Report)))
+            Snapshot snapshot = store.Current;
+            if (snapshot.Report is not { } report)
+            {
+                return null;
+            }
+
+            if (!ReferenceEquals(view?.Report, report))
             {
                 view = PageView.Of(snapshot, report, diagnostician, time);
                 renderings.Clear();
@@ -76,7 +75,7 @@ internal sealed class StatusSite
 
             if (!renderings.TryGetValue((document, language), out Rendering? rendering))
             {
-                rendering = new Rendering(Render(document, view, language), $"\"{view.Report.At.UtcTicks:x}-{language.Tag()}\"");
+                rendering = new Rendering(Render(document, view!, language), $"\"{report.At.UtcTicks:x}-{language.Tag()}\"");
                 renderings.Add((document, language), rendering);
             }
 
@@ -88,7 +87,7 @@ internal sealed class StatusSite
     {
         Document.Page => Encoding.UTF8.GetBytes(StatusPage.Render(PartsOf(shown, language), TextBook.Of(language), Site)),
         Document.Parts => Write(json => PageJson.Write(json, PartsOf(shown, language), shown.Report.At)),
-        Document.Diagnosis => Write(json => ReportJson.Write(json, shown.Report)),
+        Document.Diagnosis => Write(json => ReportJson.Write(json, shown.Snapshot, Site.HostName, TextBook.Of(language), NotSeen.Of(shown.Snapshot))),
         Document.Snapshot => Write(json => SnapshotJson.Write(json, shown)),
         _ => Write(json => HistoryJson.Write(json, shown)),
     };

@@ -1,6 +1,5 @@
 using ConnExporter.Diagnosis;
 using ConnExporter.Resources;
-using ConnExporter.Sampling;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;
@@ -34,10 +33,16 @@ internal static class VerdictPart
             part.Add($"<p>{texts["page.first_to_go", ("resource", texts[$"resource.{next.Kind.Label()}"]), ("instance", next.Name), ("left", left)]}</p>\n");
         }
 
-        CollectorState[] blind = [.. view.Collectors.Where(state => state.Outcome is not Outcome.Ok)];
-        if (blind.Length > 0)
+        NotSeen[] missing = [.. NotSeen.Of(view.Snapshot)];
+        if (missing.Length > 0)
         {
-            part.Add($"<p>{texts["page.not_seen", ("collectors", string.Join(", ", blind.Select(state => $"{state.Name} ({texts[$"page.outcome.{state.Outcome?.ToString().ToLowerInvariant() ?? "waiting"}"]})")))]}</p>\n");
+            part.Add($"<details class=\"missing\" data-k=\"missing\"><summary>{texts["page.not_seen", ("what", string.Join(", ", missing.Select(one => one.What)))]}</summary><ul>\n");
+            foreach (NotSeen one in missing)
+            {
+                part.Add($"<li><b>{one.What}</b>: {one.Why}</li>\n");
+            }
+
+            part.Add($"</ul></details>\n");
         }
 
         part.Add($"""

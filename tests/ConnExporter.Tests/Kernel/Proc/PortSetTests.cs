@@ -68,6 +68,23 @@ public class PortSetTests
     public void Damaged_files_are_refused_and_nothing_worse() =>
         ParserProperties.NothingButRefusalsEscape([Bytes("33000,40000-40009,59999\n"), Bytes("\n"), Bytes("0-65535\n")], text => Parse(text));
 
+    [Theory]
+    [InlineData("\n", "")]
+    [InlineData("8080\n", "8080")]
+    [InlineData("10-20,30\n", "10-20,30")]
+    [InlineData("0,65535\n", "0,65535")]
+    [InlineData("10-20,21,22-30\n", "10-30")]
+    public void It_is_written_as_the_kernel_takes_it(string text, string written) => Parse(Bytes(text)).ToString().ShouldBe(written);
+
+    [Fact]
+    public void More_ports_make_another_set()
+    {
+        PortSet set = Parse(Bytes("9000\n"));
+
+        set.With([9001, 80, 9000]).ToString().ShouldBe("80,9000-9001");
+        set.ToString().ShouldBe("9000");
+    }
+
     private static PortSet Parse(byte[] text) => PortSet.Parse(Path, text);
 
     private static IEnumerable<int> Members(PortSet set) => Enumerable.Range(0, ushort.MaxValue + 1).Where(port => set.Contains((ushort)port));

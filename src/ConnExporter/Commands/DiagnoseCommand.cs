@@ -1,0 +1,146 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using ConnExporter.Configuration;
+using ConnExporter.Diagnosis;
+using ConnExporter.Hosting;
+using ConnExporter.Sampling;
+using ConnExporter.Terminal;
+using ConnExporter.Texts;
+
+namespace ConnExporter.Commands;
+
+/// <summary><c>diagnose</c>: looks at this host once and says what is running out, who holds it and what to do. Needs no daemon, and asks one for its history where it runs.</summary>
+internal static class DiagnoseCommand
+{
+    // Rates take two samples; the collectors of counters and listeners read once a second.
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(5);
+    private static readonly string[] Twice = ["counters", "listeners", "conntrack"];
+    private static readonly JsonWriterOptions JsonOptions = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Runs it.</summary>
+    /// <param name="sources">The settings.</param>
+    /// <param name="asJson">Whether to print JSON.</param>
+    /// <param name="watch">Whether to go on until interrupted.</param>
+    /// <param name="language">The language; null for the locale's.</param>
+    /// <returns>0 nothing, 1 a warning, 2 critical, 3 could not tell.</returns>
+    public static int Run(ConfigurationSources sources, bool asJson, bool watch, Language? language)
+    {
+        ExporterOptions options = sources.Load();
+        var book = TextBook.Of(language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable));
+        var style = TerminalStyle.OfOutput(Environment.GetEnvironmentVariable);
+        while (true)
+        {
+            using JsonDocument document = Look(options, book);
+            string report = asJson ? Print(document) : DiagnosisText.Render(document.RootElement, book, style);
+            if (watch && !asJson)
+            {
+                // In place: home, then what the last report had more.
+                Console.Out.Write(style.Colour ? "\u001b[H\u001b[2J" : "");
+            }
+
+            Console.Out.Write(report);
+            Console.Out.Flush();
+            if (!watch)
+            {
+                return ExitCodeOf(document.RootElement);
+            }
+
+            Thread.Sleep(WatchInterval);
+        }
+    }
+
+    private static JsonDocument Look(ExporterOptions options, TextBook book)
+    {
+        TimeProvider time = TimeProvider.System;
+        long start = time.GetTimestamp();
+        var defects = new List<NotSeen>();
+        using var sampling = new OneShotSampling(options, time, Serilog.Core.Logger.None);
+        var running = RunningExporter.Ask(options, book.Language.Tag());
+        Thresholds atOnce = options.Thresholds with { For = TimeSpan.Zero, Linger = TimeSpan.Zero };
+        var diagnostician = new Diagnostician(RuleList.All, atOnce, time, (rule, e) => defects.Add(new NotSeen(rule, $"a defect in this program, please report it: {e.Message}")));
+        running.Prime(diagnostician);
+
+        // What the counters rise by is seen from the second look on.
+        Snapshot first = sampling.Wait();
+        diagnostician.Look(first);
+        defects.Clear();
+        Snapshot second = sampling.Wait(now => time.GetElapsedTime(start) > BetweenLooks && Twice.All(name => IsNewer(now, first, name)));
+        Snapshot snapshot = second with { Report = diagnostician.Look(second) };
+        return Document(snapshot, book, [.. NotSeen.Of(snapshot), .. defects, .. MissingHistory(running, book)], running);
+    }
+
+    private static bool IsNewer(Snapshot now, Snapshot before, string collector)
+    {
+        int index = now.IndexOf(collector);
+        return index < 0 || now.Collectors[index].Outcome != Outcome.Ok || now.Collectors[index].LastSuccessTimestamp != before.Collectors[before.IndexOf(collector)].LastSuccessTimestamp;
+    }
+
+    private static IEnumerable<NotSeen> MissingHistory(RunningExporter running, TextBook book)
+    {
+        if (running.Report is not null)
+        {
+            yield break;
+        }
+
+        if (running.Refusal is { } reason)
+        {
+            yield return new NotSeen("history", book["cli.daemon_denied", ("address", running.Address.ToString()), ("reason", reason)]);
+            yield break;
+        }
+
+        string slow = string.Join(", ", RuleList.All.Where(rule => rule.NeedsHistory).Select(rule => rule.Id));
+        if (slow.Length > 0)
+        {
+            yield return new NotSeen(slow, book["cli.needs_history", ("address", running.Address.ToString())]);
+        }
+    }
+
+    // The running exporter knows since when, and what takes longer than a look.
+    private static JsonDocument Document(Snapshot snapshot, TextBook book, ImmutableArray<NotSeen> notSeen, RunningExporter running)
+    {
+        DiagnosisReport report = snapshot.Report!;
+        var known = running.Findings.ToDictionary(finding => (finding.GetProperty("finding").GetString()!, finding.GetProperty("netns").GetString()!));
+        ImmutableArray<Finding> findings =
+        [
+            .. report.Findings.Select(finding => known.TryGetValue((finding.Id, finding.Netns), out JsonElement before) && before.GetProperty("since").GetDateTimeOffset() is var since && since < finding.Since
+                ? finding with { Since = since }
+                : finding),
+        ];
+        HashSet<string> slow = [.. RuleList.All.Where(rule => rule.NeedsHistory).Select(rule => rule.Id)];
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, JsonOptions))
+        {
+            ReportJson.Write(
+                json,
+                snapshot with { Report = report with { Findings = findings } },
+                Environment.MachineName,
+                book,
+                notSeen,
+                [.. known.Where(pair => slow.Contains(pair.Key.Item1) && !findings.Any(finding => finding.Id == pair.Key.Item1 && finding.Netns == pair.Key.Item2)).Select(pair => pair.Value)]);
+        }
+
+        return JsonDocument.Parse(buffer.WrittenMemory);
+    }
+
+    private static string Print(JsonDocument document)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, JsonOptions))
+        {
+            document.WriteTo(json);
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
+    }
+
+    private static int ExitCodeOf(JsonElement document) => document.GetProperty("verdict").GetString() switch
+    {
+        "critical" => ExitCode.Critical,
+        "warning" => ExitCode.Warning,
+        _ when document.GetProperty("complete").GetBoolean() => ExitCode.Ok,
+        _ => ExitCode.CouldNotTell,
+    };
+}

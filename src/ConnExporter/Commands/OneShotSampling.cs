@@ -1,0 +1,56 @@
+using ConnExporter.Collectors;
+using ConnExporter.Configuration;
+using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using ConnExporter.Sampling;
+using Serilog;
+
+namespace ConnExporter.Commands;
+
+/// <summary>The collectors at work without a daemon, until the command has what it came for.</summary>
+internal sealed class OneShotSampling : IDisposable
+{
+    // A million sockets on a loaded host take their time; what never answers is shown as stuck.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+
+    private readonly SystemdNotifier systemd;
+    private readonly SnapshotStore store;
+    private readonly Sampler sampler;
+    private readonly TimeProvider time;
+    private readonly long start;
+
+    /// <summary>Starts them.</summary>
+    public OneShotSampling(ExporterOptions options, TimeProvider time, ILogger log)
+    {
+        this.time = time;
+        systemd = new SystemdNotifier(_ => null, time, log);
+        store = new SnapshotStore(Snapshot.Empty(time));
+        sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, log);
+        sampler.Apply(options);
+        start = time.GetTimestamp();
+    }
+
+    /// <summary>What is known so far.</summary>
+    public Snapshot Current => store.Current;
+
+    /// <summary>Waits until each collector has answered or is stuck for good, and something else holds too.</summary>
+    /// <param name="enough">What else.</param>
+    public Snapshot Wait(Func<Snapshot, bool>? enough = null)
+    {
+        while (!(store.Current.Collectors.All(state => state.Outcome is not (null or Outcome.Stuck)) && enough?.Invoke(store.Current) != false) && time.GetElapsedTime(start) < Patience)
+        {
+            Thread.Sleep(Pause);
+            sampler.Watch();
+        }
+
+        return store.Current;
+    }
+
+    public void Dispose()
+    {
+        sampler.StopCollectors();
+        sampler.Dispose();
+        systemd.Dispose();
+    }
+}

@@ -1,0 +1,192 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using ConnExporter.Texts;
+
+namespace ConnExporter.Terminal;
+
+/// <summary>A diagnosis for people: verdict, resources as bars, findings with evidence, holders and remedies. Made from the JSON document, so that both say the same.</summary>
+internal sealed class DiagnosisText
+{
+    private const int BarWidth = 16;
+    private const string Missing = "–";
+    private readonly TextBook book;
+    private readonly TerminalStyle style;
+    private readonly StringBuilder text = new();
+
+    private DiagnosisText(TextBook book, TerminalStyle style)
+    {
+        this.book = book;
+        this.style = style;
+    }
+
+    /// <summary>Renders a document of <see cref="Diagnosis.ReportJson"/>.</summary>
+    /// <param name="document">The document.</param>
+    /// <param name="book">The language.</param>
+    /// <param name="style">Where it is read.</param>
+    public static string Render(JsonElement document, TextBook book, TerminalStyle style)
+    {
+        var renderer = new DiagnosisText(book, style);
+        renderer.Write(document);
+        return renderer.text.ToString();
+    }
+
+    private void Write(JsonElement document)
+    {
+        DateTimeOffset at = document.GetProperty("at").GetDateTimeOffset();
+        JsonElement[] findings = [.. document.GetProperty("findings").EnumerateArray()];
+        string verdict = Text(document, "verdict")!;
+        Line(style.Faint($"conn-exporter {Text(document, "exporter")} · {Text(document, "host")} · {at.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}"));
+        int bad = findings.Count(finding => Text(finding, "severity") != "info");
+        Line(style.Severity(verdict == "info" ? "ok" : verdict, bad == 0 ? book["cli.verdict.ok"] : book["cli.verdict." + verdict, ("title", Text(findings[0], "title")!)] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : "")));
+        Line();
+        WriteResources(document.GetProperty("resources"));
+        for (int i = 0; i < findings.Length; i++)
+        {
+            Line();
+            WriteFinding(i + 1, findings[i], at);
+        }
+
+        WriteNotSeen(document.GetProperty("not_seen"));
+    }
+
+    // One line a kind: its worst instance, the fullest first; namespaces besides our own where they have something to tell.
+    private void WriteResources(JsonElement resources)
+    {
+        Line(style.Strong(TextLayout.Pad(book["cli.resource"], 27)) + TextLayout.Pad("", BarWidth + 1)
+            + style.Faint($"{TextLayout.PadLeft(book["cli.used"], 6)} {TextLayout.PadLeft(book["cli.of"], 16)} {TextLayout.PadLeft(book["cli.left"], 11)}"));
+        foreach (JsonElement resource in resources.EnumerateArray().OrderByDescending(resource => resource.GetProperty("used_ratio").GetDouble()))
+        {
+            bool own = Text(resource, "netns") == Kernel.KernelSource.OwnNamespace;
+            double ratio = resource.GetProperty("used_ratio").GetDouble();
+            if (!own && ratio < 0.5)
+            {
+                continue;
+            }
+
+            JsonElement worst = resource.GetProperty("instances")[0];
+            bool isMemory = Text(resource, "resource") == "tcp_memory";
+            string severity = ratio >= 0.95 ? "critical" : ratio >= 0.8 ? "warning" : "ok";
+            string left = Seconds(resource, "exhaustion_seconds") is { } seconds ? TextBook.FormatTime(seconds) : Missing;
+            Line($"{TextLayout.Pad(TextLayout.Cut(Text(resource, "title")!, 26), 27)}{style.Severity(severity, style.Bar(ratio, BarWidth))} "
+                + $"{TextLayout.PadLeft(TextBook.FormatShare(ratio), 6)} {TextLayout.PadLeft($"{Amount(worst, "used", isMemory)}/{Amount(worst, "limit", isMemory)}", 16)} {TextLayout.PadLeft(left, 11)}");
+            string instance = Text(worst, "instance")!;
+            string holder = worst.GetProperty("holder") is { ValueKind: JsonValueKind.Object } known ? Text(known, "unit") ?? Text(known, "name")! : "";
+            string where = own ? "" : $"netns {Text(resource, "netns")}: ";
+            if (instance != Resources.ResourceInstance.Host || !own)
+            {
+                Line(style.Faint("  " + TextLayout.Cut(where + instance + (holder.Length > 0 && !instance.Contains(holder, StringComparison.Ordinal) ? $" ({holder})" : ""), style.Width - 2)));
+            }
+        }
+    }
+
+    private void WriteFinding(int number, JsonElement finding, DateTimeOffset at)
+    {
+        string severity = Text(finding, "severity")!;
+        DateTimeOffset since = finding.GetProperty("since").GetDateTimeOffset();
+        string netns = Text(finding, "netns") == Kernel.KernelSource.OwnNamespace ? "" : $" [netns {Text(finding, "netns")}]";
+        Paragraph($"{number}. ", $"{book["severity." + severity].ToUpperInvariant()} {Text(finding, "title")}{netns}", line => style.Severity(severity, line));
+        if (at - since >= TimeSpan.FromSeconds(5))
+        {
+            Paragraph("   ", book["cli.since", ("time", since.ToString("HH:mm:ss", CultureInfo.InvariantCulture)), ("ago", at - since)]);
+        }
+
+        if (Text(finding, "caused_by") is { } cause)
+        {
+            Paragraph("   ", book["cli.caused_by", ("finding", cause)]);
+        }
+
+        foreach (JsonElement fact in finding.GetProperty("evidence").EnumerateArray())
+        {
+            Paragraph("   - ", Text(fact, "text")!);
+        }
+
+        foreach (JsonElement holder in finding.GetProperty("holders").EnumerateArray())
+        {
+            Paragraph("   ", book["cli.held_by", ("holder", Describe(holder, since))]);
+        }
+
+        JsonElement[] remedies = [.. finding.GetProperty("remedies").EnumerateArray()];
+        foreach (JsonElement remedy in remedies)
+        {
+            WriteRemedy(remedy);
+        }
+
+        Line(style.Faint($"   {book["cli.more"]} conn-exporter explain {Text(finding, "finding")}"));
+    }
+
+    private void WriteRemedy(JsonElement remedy)
+    {
+        string kind = Text(remedy, "kind")!;
+        string tag = kind == "grace" ? book["cli.now"] : kind;
+        string buys = Seconds(remedy, "buys_seconds") is { } time ? " " + book["cli.buys", ("time", time)] : "";
+        Paragraph($"   {TextLayout.Pad(tag, 4)} ", Text(remedy, "title")! + buys, style.Strong);
+        foreach (JsonElement command in remedy.GetProperty("commands").EnumerateArray())
+        {
+            // To be copied: never broken.
+            Line($"        $ {command.GetString()}");
+        }
+
+        Paragraph("        ", $"{Text(remedy, "effect")} {book["cli.risk", ("risk", Text(remedy, "risk")!)]}", style.Faint);
+    }
+
+    private string Describe(JsonElement holder, DateTimeOffset since)
+    {
+        string name = Text(holder, "name")!;
+        var parts = new List<string>();
+        if (holder.TryGetProperty("pid", out JsonElement pid))
+        {
+            parts.Add($"pid {pid.GetInt32()}");
+        }
+
+        if (holder.TryGetProperty("started_at", out JsonElement started))
+        {
+            // A process that is younger than the trouble was restarted in vain; one that is a little older may have brought it.
+            TimeSpan before = since - started.GetDateTimeOffset();
+            parts.Add(before < TimeSpan.Zero ? book["cli.started_after", ("time", -before)] : book["cli.started_before", ("time", before)]);
+        }
+
+        string unit = Text(holder, "unit") is { } known && known != name ? $"{known}: " : "";
+        string count = holder.TryGetProperty("count", out JsonElement held) ? $", {book["cli.holds", ("count", held.GetUInt64())]}" : "";
+        return unit + name + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;
+    }
+
+    private void WriteNotSeen(JsonElement notSeen)
+    {
+        if (notSeen.GetArrayLength() == 0)
+        {
+            return;
+        }
+
+        Line();
+        Line(style.Strong(book["cli.not_seen"]));
+        foreach (JsonElement what in notSeen.EnumerateArray())
+        {
+            Paragraph("   - ", $"{Text(what, "what")}: {Text(what, "why")}");
+        }
+    }
+
+    private void Paragraph(string begin, string content, Func<string, string>? look = null)
+    {
+        string indent = new(' ', TextLayout.WidthOf(begin));
+        foreach ((int index, string line) in TextLayout.Wrap(content, style.Width - indent.Length).Index())
+        {
+            Line((index == 0 ? begin : indent) + (look?.Invoke(line) ?? line));
+        }
+    }
+
+    private void Line(string line = "") => text.Append(line).Append('\n');
+
+    private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
+
+    private static TimeSpan? Seconds(JsonElement element, string name) =>
+        element.GetProperty(name) is { ValueKind: JsonValueKind.Number } seconds ? TimeSpan.FromSeconds(seconds.GetDouble()) : null;
+
+    private static string Amount(JsonElement instance, string name, bool isMemory)
+    {
+        double amount = instance.GetProperty(name).GetDouble();
+
+        // Limits such as fs.file-max can be as good as none.
+        return amount >= 1e12 ? "∞" : TextBook.Format(isMemory ? new Diagnosis.Bytes(amount) : (object)(ulong)amount);
+    }
+}

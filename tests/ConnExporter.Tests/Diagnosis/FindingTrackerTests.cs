@@ -1,0 +1,110 @@
+using ConnExporter.Diagnosis;
+
+namespace ConnExporter.Tests.Diagnosis;
+
+/// <summary>A finding begins when it has lasted and ends when it has been gone: nobody is woken by a flicker.</summary>
+public class FindingTrackerTests
+{
+    private static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private static readonly Thresholds Thresholds = new() { For = TimeSpan.FromSeconds(60), Linger = TimeSpan.FromSeconds(30) };
+    private readonly FindingTracker tracker = new(new Played(mustLast: true), "self");
+
+    [Fact]
+    public void It_begins_after_it_has_lasted_and_counts_from_its_first_sign()
+    {
+        See(0, Severity.Warning);
+        See(59, Severity.Warning);
+        tracker.Current.ShouldBeNull();
+
+        See(60, Severity.Warning);
+        tracker.Current!.Severity.ShouldBe(Severity.Warning);
+        tracker.Current.Since.ShouldBe(Start);
+        tracker.Begun(Severity.Warning).ShouldBe(1ul);
+    }
+
+    [Fact]
+    public void An_interruption_starts_the_wait_anew()
+    {
+        See(0, Severity.Warning);
+        See(30, null);
+        See(31, Severity.Warning);
+        See(61, Severity.Warning);
+
+        tracker.Held.ShouldBeNull();
+    }
+
+    [Fact]
+    public void It_ends_after_it_has_been_gone()
+    {
+        See(0, Severity.Warning);
+        See(60, Severity.Warning);
+        See(70, null);
+        See(89, null);
+        tracker.Held.ShouldBe(Severity.Warning);
+
+        See(90, null);
+        tracker.Held.ShouldBeNull();
+        tracker.LastHeld.ShouldBe(TimeSpan.FromSeconds(89));
+    }
+
+    [Fact]
+    public void It_gets_worse_when_the_worse_has_lasted()
+    {
+        See(0, Severity.Warning);
+        See(60, Severity.Warning);
+        See(61, Severity.Critical);
+        tracker.Held.ShouldBe(Severity.Warning);
+
+        See(121, Severity.Critical);
+        tracker.Held.ShouldBe(Severity.Critical);
+        tracker.Begun(Severity.Critical).ShouldBe(1ul);
+        tracker.Current!.Since.ShouldBe(Start, "it is still the same trouble");
+    }
+
+    [Fact]
+    public void What_swings_between_two_severities_is_the_lesser_one_as_long_as_the_worse_does_not_last()
+    {
+        for (int second = 0; second <= 120; second += 10)
+        {
+            See(second, second % 20 == 0 ? Severity.Critical : Severity.Warning);
+        }
+
+        tracker.Held.ShouldBe(Severity.Warning);
+    }
+
+    [Fact]
+    public void It_gets_better_only_after_it_has_been_better_for_a_while()
+    {
+        See(0, Severity.Critical);
+        See(60, Severity.Critical);
+        See(61, Severity.Warning);
+        See(89, Severity.Warning);
+        tracker.Held.ShouldBe(Severity.Critical);
+
+        See(90, Severity.Warning);
+        tracker.Held.ShouldBe(Severity.Warning);
+        tracker.Begun(Severity.Warning).ShouldBe(0ul, "it did not begin: it got better");
+    }
+
+    [Fact]
+    public void A_rule_that_looks_at_a_while_itself_is_believed_at_once()
+    {
+        var atOnce = new FindingTracker(new Played(mustLast: false), "self");
+
+        atOnce.Take(TimeSpan.Zero, Start, Verdict(Severity.Critical), Thresholds);
+
+        atOnce.Held.ShouldBe(Severity.Critical);
+    }
+
+    private void See(int second, Severity? severity) =>
+        tracker.Take(TimeSpan.FromSeconds(second), Start.AddSeconds(second), severity is { } known ? Verdict(known) : null, Thresholds);
+
+    private static Verdict Verdict(Severity severity) => new(severity, "host") { Evidence = [] };
+
+    private sealed class Played(bool mustLast) : Rule("played", Severity.Info, Severity.Warning, Severity.Critical)
+    {
+        public override bool MustLast { get; } = mustLast;
+
+        public override Verdict? Judge(Observation seen, Severity? held) => null;
+    }
+}

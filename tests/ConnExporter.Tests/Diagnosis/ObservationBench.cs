@@ -1,0 +1,208 @@
+using System.Collections.Immutable;
+using System.Text;
+using ConnExporter.Collectors;
+using ConnExporter.Diagnosis;
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Resources;
+using ConnExporter.Sampling;
+using ConnExporter.Tests.Support;
+
+namespace ConnExporter.Tests.Diagnosis;
+
+/// <summary>
+/// Plays readings to rules. What a test does not set was not read. Set readings, <see cref="Pass"/> time, <see cref="Judge"/>: each look takes all
+/// readings as new ones, and the memory of counters and the resources go on from the looks before.
+/// </summary>
+internal sealed class ObservationBench
+{
+    /// <summary>When the machine of every test started.</summary>
+    public static readonly DateTimeOffset BootTime = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly ManualTime time = new();
+    private readonly Memory memory = new();
+    private readonly ResourceTracker resources = new();
+    private readonly Dictionary<string, ulong> counters = [];
+    private readonly long began;
+
+    public ObservationBench() => began = time.GetTimestamp();
+
+    public Thresholds Thresholds { get; set; } = new();
+
+    public StatesReading? States { get; set; }
+
+    public ListenersReading? Listeners { get; set; }
+
+    public SockStatReading? SockStat { get; set; }
+
+    public PortsReading? Ports { get; set; }
+
+    public CensusReading? Census { get; set; }
+
+    public ConntrackReading? Conntrack { get; set; }
+
+    public DescriptorsReading? Descriptors { get; set; }
+
+    public ProcessesReading? Processes { get; set; }
+
+    /// <summary>The newest observation.</summary>
+    public Observation? Seen { get; private set; }
+
+    /// <summary>Lets time pass.</summary>
+    public ObservationBench Pass(TimeSpan by)
+    {
+        time.Advance(by);
+        return this;
+    }
+
+    /// <summary>Sets a counter of the kernel's (<c>ListenOverflows</c>); those that were never set are missing on this kernel.</summary>
+    public ObservationBench Count(string kernelName, ulong value)
+    {
+        if (!Array.Exists(CountersReading.Tcp, counter => counter.KernelName == kernelName) && !Array.Exists(CountersReading.TcpExt, counter => counter.KernelName == kernelName))
+        {
+            throw new ArgumentException($"{kernelName}: no collector reads it", nameof(kernelName));
+        }
+
+        counters[kernelName] = value;
+        return this;
+    }
+
+    /// <summary>Sets sockets by state; states that are not given have none.</summary>
+    public ObservationBench Sockets(params (TcpState State, ulong Count)[] counts)
+    {
+        ulong[] tally = new ulong[TcpTable.StateCount];
+        foreach ((TcpState state, ulong count) in counts)
+        {
+            tally[(int)state] = count;
+        }
+
+        States = new StatesReading(KernelSource.OwnNamespace, tally, StatesReading.SockDiag);
+        return this;
+    }
+
+    /// <summary>Sets the listeners.</summary>
+    public ObservationBench Listening(params ListenersReading.Row[] rows)
+    {
+        Listeners = new ListenersReading(KernelSource.OwnNamespace, rows);
+        return this;
+    }
+
+    /// <summary>Sets the range of ephemeral ports and what is reserved, as the sysctl shows it.</summary>
+    public ObservationBench Range(ushort first, ushort last, string reserved = "")
+    {
+        Ports = new PortsReading(KernelSource.OwnNamespace, new PortRange(first, last), PortSet.Parse("reserved", Encoding.ASCII.GetBytes(reserved + "\n")));
+        return this;
+    }
+
+    /// <summary>Sets the connection tracking table.</summary>
+    public ObservationBench Tracked(ulong count, ulong? max = 262_144, ulong? buckets = 65_536, ulong? drops = 0, ulong? earlyDrops = 0, ulong? insertFailed = 0)
+    {
+        Conntrack = new ConntrackReading(
+            KernelSource.OwnNamespace, count, max, buckets, new ConntrackStatistics(drops, earlyDrops, insertFailed, Invalid: 0, ClashesResolved: 0, ChainsTooLong: 0, SearchRestarts: 0));
+        return this;
+    }
+
+    /// <summary>Sets the descriptors of the host.</summary>
+    public ObservationBench OpenFiles(ulong allocated, ulong limit, ulong? perProcess = 1_048_576)
+    {
+        Descriptors = new DescriptorsReading(new FileCounts(allocated, limit), perProcess);
+        return this;
+    }
+
+    /// <summary>Sets the groups of processes.</summary>
+    public ObservationBench Running(params ProcessesReading.Row[] rows)
+    {
+        Processes = new ProcessesReading(rows, seen: rows.Length, unreadable: 0);
+        return this;
+    }
+
+    /// <summary>Sets orphans, memory (in pages) and limits.</summary>
+    public ObservationBench Memory(ulong orphans = 0, ulong pages = 100, ulong? maxOrphans = 65_536, MemoryLimits? limits = null, ulong? maxTimeWait = 131_072)
+    {
+        SockStat = new SockStatReading(
+            KernelSource.OwnNamespace, new SockStat(InUse: 10, orphans, TimeWait: 0, pages), limits ?? new MemoryLimits(90_000, 120_000, 180_000), maxOrphans, maxTimeWait);
+        return this;
+    }
+
+    /// <summary>A census of what is given, and of nothing else.</summary>
+    public static CensusReading CensusOf(
+        ImmutableArray<CensusReading.DestinationRow>? destinations = null,
+        ImmutableArray<CensusReading.ListenerRow>? listeners = null,
+        ImmutableArray<CensusReading.ProcessRow>? processes = null,
+        ImmutableArray<CensusReading.StateRow>? units = null,
+        ImmutableArray<CensusReading.SightingRow>? sightings = null,
+        ImmutableArray<CensusReading.RemoteRow>? remotes = null,
+        ImmutableArray<CensusReading.StateRow>? remotePorts = null,
+        ulong inbound = 0,
+        ulong outbound = 0,
+        ulong blocked = 0,
+        ulong? inUse = null,
+        ulong notReading = 0,
+        ulong zeroWindow = 0,
+        TimeSpan? oldestCloseWait = null,
+        (ulong Minute, ulong TenMinutes, ulong Hour)? idle = null) => new()
+        {
+            Namespace = KernelSource.OwnNamespace,
+            Inbound = inbound,
+            Outbound = outbound,
+            Listening = (ulong)(listeners?.Length ?? 0),
+            ReceivedBytes = 0,
+            SentBytes = 0,
+            NotReading = notReading,
+            ZeroWindow = zeroWindow,
+            OldestCloseWait = oldestCloseWait,
+            IdleSockets = idle,
+            InUse = inUse ?? blocked,
+            Blocked = blocked,
+            Worst = blocked + (destinations ?? []).Select(row => row.Live + row.TimeWait).DefaultIfEmpty().Max(),
+            Destinations = destinations ?? [],
+            Listeners = listeners ?? [],
+            Units = units ?? [],
+            Processes = processes ?? [],
+            Covered = null,
+            Sightings = sightings ?? [],
+            Remotes = remotes ?? [],
+            RemotePorts = remotePorts ?? [],
+            Errors = [],
+        };
+
+    /// <summary>Looks, with every reading that is set as if taken this moment.</summary>
+    public Observation Look()
+    {
+        TimeSpan now = time.GetElapsedTime(began);
+        memory.Begin(now);
+        long timestamp = time.GetTimestamp();
+        IEnumerable<Reading?> readings =
+        [
+            States, Listeners, SockStat, Ports, Census, Conntrack, Descriptors, Processes,
+            counters.Count == 0 ? null : new CountersReading(KernelSource.OwnNamespace, Values(CountersReading.Tcp), Values(CountersReading.TcpExt)),
+            new SelfReading(default, (ulong)BootTime.ToUnixTimeSeconds(), open: 100, limit: 1024),
+        ];
+        Snapshot snapshot = Snapshot.Empty(time) with
+        {
+            Collectors =
+            [
+                .. readings.OfType<Reading>().Select(reading => new CollectorState
+                {
+                    Name = reading.GetType().Name,
+                    Interval = TimeSpan.FromSeconds(1),
+                    Outcome = Outcome.Ok,
+                    Reading = reading,
+                    LastSuccess = time.GetUtcNow(),
+                    LastSuccessTimestamp = timestamp,
+                }),
+            ],
+        };
+        Seen = Observation.Of(snapshot, time.GetUtcNow(), Thresholds, _ => memory).Single();
+        Seen.Resources = resources.Follow(now, isOwn: true, ResourceReadings.Of(Seen));
+        return Seen;
+
+        ulong?[] Values(CountersReading.Counter[] all) => [.. all.Select(counter => counters.TryGetValue(counter.KernelName, out ulong value) ? value : (ulong?)null)];
+    }
+
+    /// <summary>Looks and asks a rule.</summary>
+    /// <param name="rule">The rule.</param>
+    /// <param name="held">The severity that its finding has so far.</param>
+    public Verdict? Judge(Rule rule, Severity? held = null) => rule.Judge(Look(), held);
+}
