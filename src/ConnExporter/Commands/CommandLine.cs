@@ -62,6 +62,7 @@ internal static class CommandLine
             Options = { Json, Watch, Lang },
             Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, parsed.GetValue(Json), parsed.GetValue(Watch), ReadLanguage(parsed))),
         });
+        root.Subcommands.Add(Incidents());
         foreach (Option option in flags.SelectMany(flag => flag.Options))
         {
             option.Recursive = true;
@@ -74,6 +75,31 @@ internal static class CommandLine
         }
 
         return root;
+    }
+
+    private static Command Incidents()
+    {
+        var id = new Argument<string>("id") { Description = "The incident, the beginning of its id, or 'last'.", DefaultValueFactory = _ => IncidentsCommand.Last };
+        var number = new Option<int?>("--record") { Description = "Show this record of it rather than the worst." };
+        return new Command("incidents", "List and show the incidents that the flight recorder kept.")
+        {
+            Options = { Json, Lang },
+            Subcommands =
+            {
+                new Command("list", "One line an incident, the newest last (the default).")
+                {
+                    Options = { Json, Lang },
+                    Action = new CommandAction((sources, parsed) => IncidentsCommand.List(sources, parsed.GetValue(Json), ReadLanguage(parsed))),
+                },
+                new Command("show", "One incident in full.")
+                {
+                    Arguments = { id },
+                    Options = { number, Json, Lang },
+                    Action = new CommandAction((sources, parsed) => IncidentsCommand.Show(sources, parsed.GetValue(id)!, parsed.GetValue(number), parsed.GetValue(Json), ReadLanguage(parsed))),
+                },
+            },
+            Action = new CommandAction((sources, parsed) => IncidentsCommand.List(sources, parsed.GetValue(Json), ReadLanguage(parsed))),
+        };
     }
 
     private static Flag ToFlag(Setting setting)

@@ -1,9 +1,12 @@
 using System.Net.Sockets;
+using System.Text;
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
+using ConnExporter.Incidents;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Web;
@@ -35,10 +38,25 @@ internal static class ServeCommand
         using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger);
         var diagnostician = new Diagnostician(
             RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
-        using var diagnosis = new DiagnosisLoop(diagnostician, store, time, logging.Logger);
-        var reload = new ConfigurationReload(sources, options, sampler, diagnostician, store, systemd, logging, time);
+        using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), logging.Logger);
+        using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, time, logging.Logger);
+        var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
         StatusRoutes? page = options.HasPage ? new(new StatusSite(store, diagnostician, time, new PageSite(Environment.MachineName, options.TelemetryPath))) : null;
         return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, page).GetAwaiter().GetResult();
+    }
+
+    private static string KernelRelease(ExporterOptions options)
+    {
+        using ProcFile release = new ProcFs(options.ProcPath).File("sys/kernel/osrelease");
+        try
+        {
+            return Encoding.ASCII.GetString(release.Read()).Trim();
+        }
+        catch (KernelReadException)
+        {
+            // Not every tree that stands in for /proc has it.
+            return "unknown";
+        }
     }
 
     private static async Task<int> RunHost(

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Collections.Immutable;
 using ConnExporter.Collectors;
+using ConnExporter.Incidents;
 
 namespace ConnExporter.Configuration;
 
@@ -55,6 +56,11 @@ internal sealed class ConfigurationSources
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
             Thresholds = ThresholdSettings.Read(key => One(given, key)),
+            Recorder = new RecorderOptions(
+                given[Settings.RecorderPath].Select(Values.Path).FirstOrDefault(),
+                Values.Count(One(given, Settings.RecorderMaxCount)),
+                Values.Count(One(given, Settings.RecorderMaxBytes)),
+                Values.Interval(One(given, Settings.RecorderInterval))),
             Census = new CensusOptions(
                 Values.Count(One(given, Settings.CensusTop)),
                 Values.Count(One(given, Settings.CensusDestinations)),

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using ConnExporter.Diagnosis;
+using ConnExporter.Incidents;
 using ConnExporter.Kernel.Namespaces;
 using Serilog.Events;
 
@@ -38,6 +39,9 @@ internal sealed record ExporterOptions
 
     /// <summary>When something is a finding.</summary>
     public Thresholds Thresholds { get; init; } = new();
+
+    /// <summary>Where incidents are kept.</summary>
+    public RecorderOptions Recorder { get; init; } = new(Path: null, 200, 64 << 20, TimeSpan.FromMinutes(3));
 
     /// <summary>How the census counts and what it shows.</summary>
     public required CensusOptions Census { get; init; }

@@ -15,6 +15,10 @@ internal static class Settings
     public const string CensusKeys = "collector.census.keys";
     public const string CensusFoldV4 = "collector.census.fold-v4";
     public const string CensusFoldV6 = "collector.census.fold-v6";
+    public const string RecorderPath = "recorder.path";
+    public const string RecorderMaxCount = "recorder.max-count";
+    public const string RecorderMaxBytes = "recorder.max-bytes";
+    public const string RecorderInterval = "recorder.interval";
     public const string CensusIdleAges = "collector.census.idle-ages";
 
     /// <summary>All settings, in the order of the help text.</summary>
@@ -32,6 +36,10 @@ internal static class Settings
         new(CensusFoldV6, SettingKind.Count, "128", "Leading bits of IPv6 peers that are told apart, 16 to 128."),
         new(CensusIdleAges, SettingKind.Switch, "false", "Ask how long ESTABLISHED sockets have been idle; costly with many."),
         .. ThresholdSettings.All,
+        new(RecorderPath, SettingKind.Path, null, "Directory for records of incidents; without it the StateDirectory of the unit, and without that none are kept."),
+        new(RecorderMaxCount, SettingKind.Count, "200", "Records of incidents that are kept; the oldest goes first."),
+        new(RecorderMaxBytes, SettingKind.Count, "67108864", "Bytes that they may have together."),
+        new(RecorderInterval, SettingKind.Interval, "3m", "While an incident goes on getting worse it is recorded again no more often than this."),
         new("netns", SettingKind.NamespaceScope, "auto", "Network namespaces to read: host, only the exporter's own; auto, the others too as far as is permitted; all, the same, and denied where none can be entered."),
         new("path.procfs", SettingKind.Path, "/proc", "Where proc is mounted."),
         new("path.sysfs", SettingKind.Path, "/sys", "Where sysfs is mounted."),

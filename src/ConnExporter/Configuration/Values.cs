@@ -55,6 +55,8 @@ internal static class Values
             Settings.CensusFoldV4 => (8, 32),
             Settings.CensusFoldV6 => (16, 128),
             Settings.CensusTop or Settings.CensusDestinations => (1, 200),
+            Settings.RecorderMaxCount => (1, 100_000),
+            Settings.RecorderMaxBytes => (1_048_576, int.MaxValue),
             _ => (1, (int)ThresholdSettings.HighestOf(given.Setting.Key)),
         };
         return int.TryParse(given.Text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= low && count <= high

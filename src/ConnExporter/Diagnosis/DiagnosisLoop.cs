@@ -1,24 +1,27 @@
+using ConnExporter.Incidents;
 using ConnExporter.Sampling;
 using Microsoft.Extensions.Hosting;
 using Serilog;
 
 namespace ConnExporter.Diagnosis;
 
-/// <summary>Looks at the newest snapshot once a second and puts the report into it.</summary>
+/// <summary>Looks at the newest snapshot once a second, puts the report into it and hands both to the flight recorder.</summary>
 internal sealed class DiagnosisLoop : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(20);
     private readonly Diagnostician diagnostician;
     private readonly SnapshotStore store;
+    private readonly FlightRecorder recorder;
     private readonly TimeProvider time;
     private readonly ILogger log;
     private Finding[] known = [];
 
-    public DiagnosisLoop(Diagnostician diagnostician, SnapshotStore store, TimeProvider time, ILogger log)
+    public DiagnosisLoop(Diagnostician diagnostician, SnapshotStore store, FlightRecorder recorder, TimeProvider time, ILogger log)
     {
         this.diagnostician = diagnostician;
         this.store = store;
+        this.recorder = recorder;
         this.time = time;
         this.log = log;
     }
@@ -27,7 +30,10 @@ internal sealed class DiagnosisLoop : BackgroundService
     public void Look()
     {
         DiagnosisReport report = diagnostician.Look(store.Current);
-        store.Update(snapshot => snapshot with { Report = report });
+        RecorderState state = recorder.State;
+        Snapshot looked = store.Current;
+        store.Update(snapshot => looked = snapshot with { Report = report, Recorder = state });
+        recorder.Take(looked);
         Tell(report);
     }
 

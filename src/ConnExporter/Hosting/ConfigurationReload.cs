@@ -1,5 +1,6 @@
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
+using ConnExporter.Incidents;
 using ConnExporter.Sampling;
 using Serilog;
 
@@ -11,6 +12,7 @@ internal sealed class ConfigurationReload
     private readonly ConfigurationSources sources;
     private readonly Sampler sampler;
     private readonly Diagnostician diagnostician;
+    private readonly FlightRecorder? recorder;
     private readonly SnapshotStore store;
     private readonly SystemdNotifier systemd;
     private readonly Logging logging;
@@ -18,12 +20,13 @@ internal sealed class ConfigurationReload
     private readonly Lock gate = new();
     private ExporterOptions inForce;
 
-    public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, Diagnostician diagnostician, SnapshotStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
+    public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, Diagnostician diagnostician, FlightRecorder? recorder, SnapshotStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
     {
         this.sources = sources;
         this.inForce = inForce;
         this.sampler = sampler;
         this.diagnostician = diagnostician;
+        this.recorder = recorder;
         this.store = store;
         this.systemd = systemd;
         this.logging = logging;
@@ -47,8 +50,13 @@ internal sealed class ConfigurationReload
 
                 sampler.Apply(wanted);
                 diagnostician.Thresholds = wanted.Thresholds;
+                if (recorder is not null)
+                {
+                    recorder.Options = wanted.Recorder;
+                }
+
                 logging.SetLevel(wanted.LogLevel);
-                inForce = inForce with { Collectors = wanted.Collectors, Namespaces = wanted.Namespaces, Thresholds = wanted.Thresholds, LogLevel = wanted.LogLevel };
+                inForce = inForce with { Collectors = wanted.Collectors, Namespaces = wanted.Namespaces, Thresholds = wanted.Thresholds, Recorder = wanted.Recorder with { Path = inForce.Recorder.Path }, LogLevel = wanted.LogLevel };
                 store.Update(snapshot => snapshot with { Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) });
                 log.Information("The configuration was read again and is in force");
             }
@@ -72,6 +80,7 @@ internal sealed class ConfigurationReload
             ("path.procfs", wanted.ProcPath != inForce.ProcPath),
             ("path.sysfs", wanted.SysPath != inForce.SysPath),
             ("collector.census.*", wanted.Census != inForce.Census),
+            ("recorder.path", wanted.Recorder.Path != inForce.Recorder.Path),
             ("log.format", wanted.LogFormat != inForce.LogFormat),
         ];
         return fixedAtStart.Where(setting => setting.Changed).Select(setting => setting.Key);

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using ConnExporter.Diagnosis;
+using ConnExporter.Incidents;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
 
@@ -28,6 +29,11 @@ internal sealed class MetricsPage
         {
             ResourceMetrics.Write(page, report.Resources);
             FindingMetrics.Write(page, report);
+        }
+
+        if (snapshot.Recorder is { } recorder)
+        {
+            RecorderMetrics.Write(page, recorder);
         }
 
         page.End();

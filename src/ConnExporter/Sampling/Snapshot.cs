@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ConnExporter.Diagnosis;
+using ConnExporter.Incidents;
 using ConnExporter.Kernel;
 
 namespace ConnExporter.Sampling;
@@ -11,6 +12,9 @@ internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, Confi
 {
     /// <summary>What the diagnosis made of a snapshot a moment ago; null before it looked.</summary>
     public DiagnosisReport? Report { get; init; }
+
+    /// <summary>How the flight recorder stands; null where there is none, as in a single look.</summary>
+    public RecorderState? Recorder { get; init; }
 
     /// <summary>Whether there is all there will be: a sample of every collector, and a diagnosis.</summary>
     public bool IsReady => IsComplete && Report is not null;

@@ -14,16 +14,16 @@ internal sealed class Endpoints
     private readonly string telemetryPath;
     private readonly SnapshotStore store;
     private readonly MetricsPage metrics;
-    private readonly StatusRoutes? page;
+    private readonly StatusRoutes? status;
 
     /// <summary>Answers from a snapshot.</summary>
     /// <param name="telemetryPath">The path of the metrics page.</param>
     /// <param name="store">Where the newest snapshot is.</param>
     /// <param name="metrics">The metrics page.</param>
-    /// <param name="page">The status page; null where it is switched off.</param>
-    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics, StatusRoutes? page = null)
+    /// <param name="status">The status page; null where it is switched off.</param>
+    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics, StatusRoutes? status = null)
     {
-        this.page = page;
+        this.status = status;
         this.telemetryPath = telemetryPath;
         this.store = store;
         this.metrics = metrics;
@@ -49,7 +49,7 @@ internal sealed class Endpoints
         }
 
         string path = request.Path.Value ?? "/";
-        if (path != telemetryPath && page?.Find(request, path) is { } answer)
+        if (path != telemetryPath && status?.Find(request, path) is { } answer)
         {
             return AnswerPageAsync(context, answer);
         }

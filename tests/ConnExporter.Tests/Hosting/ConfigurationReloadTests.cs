@@ -40,7 +40,7 @@ public sealed class ConfigurationReloadTests : IDisposable
         store = new SnapshotStore(Snapshot.Empty(time));
         sampler = new Sampler(store, [Entry("self"), Entry("states")], KernelSource.Host(), time, systemd, lines.Log);
         sampler.Apply(options);
-        reload = new ConfigurationReload(sources, options, sampler, new Diagnostician([], options.Thresholds, time, (_, _) => { }), store, systemd, logging, time);
+        reload = new ConfigurationReload(sources, options, sampler, new Diagnostician([], options.Thresholds, time, (_, _) => { }), recorder: null, store, systemd, logging, time);
     }
 
     public void Dispose()

@@ -12,7 +12,11 @@ internal sealed class HtmlWriter
     private readonly StringBuilder markup = new();
 
     /// <summary>Adds markup with values in it.</summary>
-    public void Add([InterpolatedStringHandlerArgument("")] ref Markup piece) => piece.End();
+#pragma warning disable CA1822, IDE0060 // The compiler gives this writer to the handler, which has written when this is called.
+    public void Add([InterpolatedStringHandlerArgument("")] ref Markup piece)
+    {
+    }
+#pragma warning restore CA1822, IDE0060
 
     /// <summary>Adds what another writer wrote.</summary>
     public void Add(HtmlWriter other) => markup.Append(other.markup);
@@ -46,11 +50,6 @@ internal sealed class HtmlWriter
 
         /// <summary>Markup of another writer.</summary>
         public void AppendFormatted(HtmlWriter value) => page.Add(value);
-
-        public void End()
-        {
-            // All is in the page already.
-        }
     }
 }
 

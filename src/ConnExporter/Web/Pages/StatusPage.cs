@@ -1,4 +1,3 @@
-using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
 using ConnExporter.Texts;
 

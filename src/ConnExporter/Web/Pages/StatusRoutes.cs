@@ -43,8 +43,9 @@ internal sealed class StatusRoutes(StatusSite site)
             return asked;
         }
 
-        StringWithQualityHeaderValue.TryParseList(request.Headers.AcceptLanguage!, out IList<StringWithQualityHeaderValue>? accepted);
-        string? first = accepted?.Where(language => language.Quality is not 0 && IsKnown(language.Value.ToString()))
+        // What cannot be read prefers nothing.
+        string? first = !StringWithQualityHeaderValue.TryParseList(request.Headers.AcceptLanguage!, out IList<StringWithQualityHeaderValue>? accepted) ? null
+            : accepted.Where(language => language.Quality is not 0 && IsKnown(language.Value.ToString()))
             .OrderByDescending(language => language.Quality ?? 1).FirstOrDefault()?.Value.ToString();
         return Languages.OfLocale(first);
     }

@@ -3,7 +3,6 @@ using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
-using ConnExporter.Kernel.Proc;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
 
@@ -37,7 +36,7 @@ internal static class Tables
                from row in one.Census!.Destinations
                let isOther = row.Port == Labels.Other
                let usable = isOther ? null : one.Ports?.UsableCount
-               let used = row.Live + row.TimeWait + one.Census.Blocked
+               let used = row.Live + row.TimeWait + one.Census!.Blocked
                orderby usable is { } limit and > 0 ? used / (double)limit : -1 descending, row.Live + row.TimeWait descending
                select new object?[]
                {

@@ -1,0 +1,23 @@
+namespace ConnExporter.Incidents;
+
+/// <summary>Where incidents are kept, and how many.</summary>
+/// <param name="Path">The directory; null where none was named.</param>
+/// <param name="MaxCount">Records at most; the oldest goes first.</param>
+/// <param name="MaxBytes">Bytes of all records at most.</param>
+/// <param name="Interval">While an incident goes on getting worse it is recorded again no more often than this.</param>
+internal sealed record RecorderOptions(string? Path, int MaxCount, long MaxBytes, TimeSpan Interval)
+{
+    /// <summary>Where the packaged unit keeps them.</summary>
+    public const string PackagedPath = "/var/lib/conn-exporter";
+
+    /// <summary>The directory to write to: the one that was named, else the unit's StateDirectory; null for neither, and then nothing is recorded.</summary>
+    /// <param name="environment">Reads an environment variable.</param>
+    public string? DirectoryToWrite(Func<string, string?> environment) => Path ?? StateDirectory(environment);
+
+    /// <summary>The directory to read from: as for writing, else the packaged unit's.</summary>
+    /// <param name="environment">Reads an environment variable.</param>
+    public string DirectoryToRead(Func<string, string?> environment) => DirectoryToWrite(environment) ?? PackagedPath;
+
+    // systemd separates several by colons.
+    private static string? StateDirectory(Func<string, string?> environment) => environment("STATE_DIRECTORY")?.Split(':', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
+}

@@ -1,0 +1,124 @@
+using System.Text;
+using ConnExporter.Incidents;
+using ConnExporter.Tests.Support;
+
+namespace ConnExporter.Tests.Incidents;
+
+/// <summary>Records are there whole or not at all, and never more than the bounds allow.</summary>
+public sealed class IncidentStoreTests : IDisposable
+{
+    private const string Content = """{"format":1,"incident":"x"}""";
+    private readonly TemporaryDirectory directory = new();
+    private readonly IncidentStore store;
+
+    public IncidentStoreTests() => store = new IncidentStore(Path.Join(directory.Path, "incidents"));
+
+    public void Dispose() => directory.Dispose();
+
+    [Fact]
+    public void A_record_is_read_as_it_was_written()
+    {
+        Write(1);
+
+        IncidentRecord record = store.List().ShouldHaveSingleItem();
+        record.ShouldBe(Record(1) with { Bytes = Content.Length, WrittenAt = record.WrittenAt });
+        store.Read(record).RootElement.GetProperty("incident").GetString().ShouldBe("x");
+    }
+
+    [Fact]
+    public void Ten_thousand_records_stay_within_both_bounds()
+    {
+        for (int i = 1; i <= 10_000; i++)
+        {
+            Write(i, maxCount: 20, maxBytes: 15 * Content.Length);
+            if (i % 500 == 0)
+            {
+                IReadOnlyList<IncidentRecord> kept = store.List();
+                kept.Count.ShouldBe(15);
+                kept.Sum(record => record.Bytes).ShouldBeLessThanOrEqualTo(15 * Content.Length);
+                kept[^1].Number.ShouldBe(i, "the newest is there");
+            }
+        }
+
+        Directory.GetFiles(store.Directory).Length.ShouldBe(15);
+    }
+
+    [Fact]
+    public void A_record_that_is_larger_than_all_may_be_is_refused_and_throws_nothing_out()
+    {
+        Write(1);
+
+        Should.Throw<IOException>(() => Write(2, maxBytes: 10));
+
+        store.List().ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public void What_a_killed_writer_left_is_no_record_and_is_removed()
+    {
+        Write(1);
+        string left = Path.Join(store.Directory, Record(2).FileName + ".unfinished");
+        File.WriteAllText(left, "{\"format\":");
+
+        store.List().ShouldHaveSingleItem();
+        store.RemoveUnfinished();
+        File.Exists(left).ShouldBeFalse();
+        store.List().ShouldHaveSingleItem();
+    }
+
+    [Theory]
+    [InlineData("", "cannot be understood")]
+    [InlineData("{\"format\":1,\"inc", "cannot be understood")]
+    [InlineData("\0\0\0\0", "cannot be understood")]
+    [InlineData("[]", "no record of this program")]
+    [InlineData("{}", "no record of this program")]
+    [InlineData("{\"format\":\"1\"}", "no record of this program")]
+    [InlineData("{\"format\":2}", "format 2, this program reads 1")]
+    public void What_cannot_be_read_is_listed_and_says_why(string content, string why)
+    {
+        Directory.CreateDirectory(store.Directory);
+        File.WriteAllText(Path.Join(store.Directory, Record(1).FileName), content);
+
+        IncidentRecord record = store.List().ShouldHaveSingleItem();
+        Should.Throw<IncidentException>(() => store.Read(record)).Message.ShouldContain(why);
+    }
+
+    [Fact]
+    public void Every_truncation_of_a_record_is_refused()
+    {
+        Write(1);
+        string path = Path.Join(store.Directory, Record(1).FileName);
+        for (int length = 0; length < Content.Length; length++)
+        {
+            File.WriteAllText(path, Content[..length]);
+            Should.Throw<IncidentException>(() => store.Read(Record(1)), $"{length} bytes");
+        }
+    }
+
+    [Fact]
+    public void Without_a_directory_there_are_no_incidents() => store.List().ShouldBeEmpty();
+
+    [Theory]
+    [InlineData("notes.txt")]
+    [InlineData("incident-.json")]
+    [InlineData("incident-20260102T030405Z-001.0001.begin.json")]
+    [InlineData("incident-20260102T030405Z-001.0001.started.warning.json")]
+    [InlineData("incident-20260102T030405Z-001.0001.begin.fatal.json")]
+    [InlineData("incident-20269902T030405Z-001.0001.begin.warning.json")]
+    [InlineData("incident-20260102T030405Z-001.x.begin.warning.json")]
+    public void Other_files_are_left_alone(string name) => IncidentRecord.Parse(name).ShouldBeNull();
+
+    [Fact]
+    public void A_name_says_what_it_is()
+    {
+        IncidentRecord record = Record(7) with { Event = IncidentEvent.Worsen, Severity = "critical" };
+
+        record.FileName.ShouldBe("incident-20260102T030405Z-001.0007.worsen.critical.json");
+        IncidentRecord.Parse(record.FileName).ShouldBe(record);
+        record.BeganAt.ShouldBe(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+    }
+
+    private void Write(int number, int maxCount = 100_000, long maxBytes = 1 << 20) => store.Write(Record(number), Encoding.UTF8.GetBytes(Content), maxCount, maxBytes);
+
+    private static IncidentRecord Record(int number) => new("20260102T030405Z-001", number, IncidentEvent.Begin, "warning");
+}
