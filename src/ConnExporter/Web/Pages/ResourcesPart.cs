@@ -81,7 +81,7 @@ internal static class ResourcesPart
         string kind = texts[$"resource.{instance.Kind.Label()}"];
         var share = new Share(instance.UsedRatio);
         part.Add($"""
-            <div class="resource {Level(instance)}" data-resource="{instance.Kind.Label()}" data-instance="{instance.Name}" data-netns="{instance.Netns}" data-ratio="{instance.UsedRatio.ToString("R")}">
+            <div class="resource {Level(instance.UsedRatio)}" data-resource="{instance.Kind.Label()}" data-instance="{instance.Name}" data-netns="{instance.Netns}" data-ratio="{instance.UsedRatio.ToString("R")}">
             <span class="name"><b>{kind}</b>
             """);
         if (instance.Name != ResourceInstance.Host)
@@ -123,7 +123,8 @@ internal static class ResourcesPart
                 ("newest", PageFormat.Amount(instance.Kind, history[^1].Value))];
     }
 
-    private static string Level(ResourceInstance instance) => instance.UsedRatio switch
+    /// <summary>How a share is coloured: by the defaults of the thresholds, which the findings say exactly.</summary>
+    public static string Level(double ratio) => ratio switch
     {
         >= 0.95 => "critical",
         >= 0.8 => "warning",

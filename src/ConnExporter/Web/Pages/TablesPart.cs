@@ -71,7 +71,7 @@ internal static class TablesPart
                 part.Add($"<td class=\"{Class(column)}\">{PageFormat.Unknown}</td>");
                 break;
             case Share share:
-                part.Add($"""<td class="n fill" data-v="{PageFormat.SortKey(value)}">{Drawing.Bar(share.Ratio, share.Ratio)}{TextBook.Format(share)}</td>""");
+                part.Add($"""<td class="n fill {ResourcesPart.Level(share.Ratio)}" data-v="{PageFormat.SortKey(value)}">{Drawing.Bar(share.Ratio, share.Ratio)}{TextBook.Format(share)}</td>""");
                 break;
             case string text when column.IsTranslated:
                 part.Add($"""<td><span class="{column.Key} {text}">{texts[$"page.{column.Key}.{text}"]}</span></td>""");
