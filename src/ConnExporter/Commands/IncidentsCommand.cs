@@ -111,8 +111,7 @@ internal static class IncidentsCommand
     {
         try
         {
-            using JsonDocument document = store.Read(incident.Worst);
-            return string.Join(", ", FindingsOf(document));
+            return store.Read(incident.Worst, root => string.Join(", ", FindingsOf(root)));
         }
         catch (IncidentException e)
         {
@@ -120,23 +119,27 @@ internal static class IncidentsCommand
         }
     }
 
-    private static IEnumerable<string> FindingsOf(JsonDocument document) => document.RootElement.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
+    private static IEnumerable<string> FindingsOf(JsonElement root) => root.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
         .Where(finding => finding.GetProperty("severity").GetString() != "info")
         .Select(finding => $"{finding.GetProperty("finding").GetString()} ({finding.GetProperty("instance").GetString()})");
 
     private static string Text(IncidentStore store, Incident incident, IncidentRecord record, Language? language)
     {
-        using JsonDocument document = store.Read(record);
         var book = TextBook.Of(language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable));
         var style = TerminalStyle.OfOutput(Environment.GetEnvironmentVariable);
+        return store.Read(record, root => Text(root, incident, record, book, style));
+    }
+
+    private static string Text(JsonElement root, Incident incident, IncidentRecord record, TextBook book, TerminalStyle style)
+    {
         var text = new StringBuilder();
-        text.Append(style.Strong(book["cli.incidents.title", ("id", incident.Id), ("kernel", document.RootElement.GetProperty("kernel").GetString()!)])).Append('\n');
+        text.Append(style.Strong(book["cli.incidents.title", ("id", incident.Id), ("kernel", root.GetProperty("kernel").GetString()!)])).Append('\n');
         foreach (IncidentRecord each in incident.Records)
         {
             text.Append(CultureInfo.InvariantCulture, $"{(each == record ? '>' : ' ')} {each.Number,3}  {each.WrittenAt:yyyy-MM-dd HH:mm:ss} UTC  {each.EventLabel,-7} {(each.Event == IncidentEvent.End ? "" : book["severity." + each.Severity])}\n");
         }
 
-        return text.Append('\n').Append(DiagnosisText.Render(document.RootElement.GetProperty("diagnosis"), book, style)).ToString();
+        return text.Append('\n').Append(DiagnosisText.Render(root.GetProperty("diagnosis"), book, style)).ToString();
     }
 
     private static void WriteList(Utf8JsonWriter json, IncidentStore store, Incident[] incidents)
@@ -155,8 +158,11 @@ internal static class IncidentsCommand
         json.WriteStartArray();
         foreach (IncidentRecord record in records)
         {
-            using JsonDocument document = store.Read(record);
-            document.WriteTo(json);
+            store.Read(record, root =>
+            {
+                root.WriteTo(json);
+                return true;
+            });
         }
 
         json.WriteEndArray();

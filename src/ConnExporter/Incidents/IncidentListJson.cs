@@ -5,6 +5,8 @@ namespace ConnExporter.Incidents;
 /// <summary>An incident in a list, as JSON.</summary>
 internal static class IncidentListJson
 {
+    private static readonly string[] Kept = ["finding", "severity", "netns", "instance", "title"];
+
     /// <summary>Writes it; where its records cannot be read, why.</summary>
     public static void Write(Utf8JsonWriter json, IncidentStore store, Incident incident)
     {
@@ -24,15 +26,14 @@ internal static class IncidentListJson
         json.WriteNumber("records", incident.Records.Length);
         try
         {
-            using JsonDocument document = store.Read(incident.Worst);
-            json.WritePropertyName("findings");
-            json.WriteStartArray();
-            foreach (JsonElement finding in document.RootElement.GetProperty("diagnosis").GetProperty("findings").EnumerateArray())
+            (string Name, string? Value)[][] findings = store.Read(incident.Worst, Findings);
+            json.WriteStartArray("findings");
+            foreach ((string Name, string? Value)[] finding in findings)
             {
                 json.WriteStartObject();
-                foreach (string name in new[] { "finding", "severity", "netns", "instance", "title" })
+                foreach ((string name, string? value) in finding)
                 {
-                    json.WriteString(name, finding.GetProperty(name).GetString());
+                    json.WriteString(name, value);
                 }
 
                 json.WriteEndObject();
@@ -47,4 +48,8 @@ internal static class IncidentListJson
 
         json.WriteEndObject();
     }
+
+    // Taken whole before anything is written: half a list helps nobody.
+    private static (string Name, string? Value)[][] Findings(JsonElement root) =>
+        [.. root.GetProperty("diagnosis").GetProperty("findings").EnumerateArray().Select(finding => Kept.Select(name => (name, finding.GetProperty(name).GetString())).ToArray())];
 }

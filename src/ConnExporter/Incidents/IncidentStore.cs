@@ -40,8 +40,10 @@ internal sealed class IncidentStore
     }
 
     /// <summary>Reads a record.</summary>
-    /// <exception cref="IncidentException">It is not there, cut off, or of a newer version; the message says which.</exception>
-    public JsonDocument Read(IncidentRecord record)
+    /// <param name="record">Which.</param>
+    /// <param name="use">Takes from it what is wanted.</param>
+    /// <exception cref="IncidentException">It is not there, cut off, of a newer version, or lacks what is wanted; the message says which.</exception>
+    public T Read<T>(IncidentRecord record, Func<JsonElement, T> use)
     {
         string path = Path.Join(Directory, record.FileName);
         try
@@ -52,22 +54,18 @@ internal sealed class IncidentStore
                 throw new IncidentException($"{path}: {file.Length} bytes are too many for a record");
             }
 
-            var document = JsonDocument.Parse(file);
-            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("format", out JsonElement format) || !format.TryGetInt32(out int number))
+            using var document = JsonDocument.Parse(file);
+            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("format", out JsonElement format)
+                || format.ValueKind != JsonValueKind.Number || !format.TryGetInt32(out int number))
             {
-                document.Dispose();
                 throw new IncidentException($"{path}: no record of this program");
             }
 
-            if (number != Format)
-            {
-                document.Dispose();
-                throw new IncidentException($"{path}: format {number}, this program reads {Format}: use the version of conn-exporter that wrote it, or a newer one");
-            }
-
-            return document;
+            return number == Format
+                ? use(root)
+                : throw new IncidentException($"{path}: format {number}, this program reads {Format}: use the version of conn-exporter that wrote it, or a newer one");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new IncidentException($"{path}: cannot be understood: {e.Message}", e);
         }

@@ -22,7 +22,7 @@ public sealed class IncidentStoreTests : IDisposable
 
         IncidentRecord record = store.List().ShouldHaveSingleItem();
         record.ShouldBe(Record(1) with { Bytes = Content.Length, WrittenAt = record.WrittenAt });
-        store.Read(record).RootElement.GetProperty("incident").GetString().ShouldBe("x");
+        IncidentOf(record).ShouldBe("x");
     }
 
     [Fact]
@@ -73,6 +73,7 @@ public sealed class IncidentStoreTests : IDisposable
     [InlineData("[]", "no record of this program")]
     [InlineData("{}", "no record of this program")]
     [InlineData("{\"format\":\"1\"}", "no record of this program")]
+    [InlineData("{\"format\":1}", "cannot be understood")]
     [InlineData("{\"format\":2}", "format 2, this program reads 1")]
     public void What_cannot_be_read_is_listed_and_says_why(string content, string why)
     {
@@ -80,7 +81,7 @@ public sealed class IncidentStoreTests : IDisposable
         File.WriteAllText(Path.Join(store.Directory, Record(1).FileName), content);
 
         IncidentRecord record = store.List().ShouldHaveSingleItem();
-        Should.Throw<IncidentException>(() => store.Read(record)).Message.ShouldContain(why);
+        Should.Throw<IncidentException>(() => IncidentOf(record)).Message.ShouldContain(why);
     }
 
     [Fact]
@@ -91,7 +92,7 @@ public sealed class IncidentStoreTests : IDisposable
         for (int length = 0; length < Content.Length; length++)
         {
             File.WriteAllText(path, Content[..length]);
-            Should.Throw<IncidentException>(() => store.Read(Record(1)), $"{length} bytes");
+            Should.Throw<IncidentException>(() => IncidentOf(Record(1)), $"{length} bytes");
         }
     }
 
@@ -117,6 +118,8 @@ public sealed class IncidentStoreTests : IDisposable
         IncidentRecord.Parse(record.FileName).ShouldBe(record);
         record.BeganAt.ShouldBe(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
     }
+
+    private string? IncidentOf(IncidentRecord record) => store.Read(record, root => root.GetProperty("incident").GetString());
 
     private void Write(int number, int maxCount = 100_000, long maxBytes = 1 << 20) => store.Write(Record(number), Encoding.UTF8.GetBytes(Content), maxCount, maxBytes);
 
