@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -54,7 +55,7 @@ public class StatusPageTests
         {
             IPage page = await browser.OpenAsync(options);
             (await page.Locator("h1").CountAsync()).ShouldBe(1);
-            (await page.Locator($".finding:has(code:text-is('{finding ?? "none"}'))").CountAsync()).ShouldBe(finding is null ? 0 : 1);
+            (await page.Locator(".finding .meta > code").AllInnerTextsAsync()).Contains(finding ?? "ephemeral_ports_exhausting").ShouldBe(finding is not null);
             (await Overflow(page)).ShouldBeLessThanOrEqualTo(0, $"{look}: nothing is wider than the screen");
             (await Violations(page)).ShouldBeEmpty(look);
             await Picture(page, $"{state}-{look}");
@@ -192,8 +193,9 @@ public class StatusPageTests
     public async Task A_process_may_call_itself_what_it_likes()
     {
         using var network = new PageNetwork();
-        using System.Diagnostics.Process markup = Hoard("<script>alert(1");
-        using System.Diagnostics.Process lines = Hoard("two\\nlines");
+        using var programs = new TemporaryDirectory();
+        using Process markup = Hoard(programs, "<script>alert(1");
+        using Process lines = Hoard(programs, "two\nlines");
         try
         {
             await using PageDaemon daemon = await PageDaemon.StartAsync(network);
@@ -266,9 +268,12 @@ public class StatusPageTests
         }
     }
 
-    // A process with almost all the descriptors it may have, under a name of its choice.
-    private static System.Diagnostics.Process Hoard(string name) => System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
-        "bash", ["-c", $"ulimit -n 64; printf '{name}' >/proc/$$/comm; for i in {{10..62}}; do eval \"exec $i</dev/null\"; done; read"]) { UseShellExecute = false, RedirectStandardInput = true })!;
+    // A process with almost all the descriptors it may have, under a name of its choice: that of the file it was started from.
+    private static Process Hoard(TemporaryDirectory programs, string name)
+    {
+        File.CreateSymbolicLink(programs[name], "/bin/bash");
+        return Process.Start(new ProcessStartInfo(programs[name], ["-c", "ulimit -n 64; for i in {10..62}; do eval \"exec $i</dev/null\"; done; read"]) { UseShellExecute = false, RedirectStandardInput = true })!;
+    }
 
     private static Task<int> Overflow(IPage page) => page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
