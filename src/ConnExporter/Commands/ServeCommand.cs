@@ -41,8 +41,14 @@ internal static class ServeCommand
         using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), logging.Logger);
         using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, time, logging.Logger);
         var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
-        StatusRoutes? page = options.HasPage ? new(new StatusSite(store, diagnostician, time, new PageSite(Environment.MachineName, options.TelemetryPath))) : null;
+        StatusRoutes? page = options.HasPage ? Page(options, store, diagnostician, recorder, time) : null;
         return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, page).GetAwaiter().GetResult();
+    }
+
+    private static StatusRoutes Page(ExporterOptions options, SnapshotStore store, Diagnostician diagnostician, FlightRecorder recorder, TimeProvider time)
+    {
+        var site = new PageSite(Environment.MachineName, options.TelemetryPath) { HasIncidents = recorder.Store is not null };
+        return new StatusRoutes(new StatusSite(store, diagnostician, time, site), recorder.Store is { } records ? new IncidentPages(records) : null);
     }
 
     private static string KernelRelease(ExporterOptions options)

@@ -89,7 +89,7 @@ public class StatusPageTests
 
             JsonElement[] resources = [.. diagnosis.GetProperty("resources").EnumerateArray()];
             string[] shown = await page.Locator(".resources > li > .resource").EvaluateAllAsync<string[]>("""
-                rows => rows.map(row => [row.dataset.resource, row.dataset.instance, row.dataset.netns, row.dataset.ratio, row.querySelector('.bar .value').getAttribute('width'),
+                rows => rows.map(row => [row.dataset.resource, row.dataset.instance, row.dataset.netns, row.dataset.ratio, row.querySelector('.bar rect').getAttribute('width'),
                     ...['used', 'limit', 'peak'].map(name => row.querySelector('.' + name).lastChild.data.replaceAll(',', ''))].join('|'))
                 """);
             shown.ShouldBe(resources.Select(Expected));

@@ -10,7 +10,10 @@ namespace ConnExporter.Web.Pages;
 internal static class ResourcesPart
 {
     /// <summary>Resources of other network namespaces on the page, the fullest first; JSON has all.</summary>
-    public const int ShownElsewhere = 24;
+    public const int ShownElsewhere = 8;
+
+    /// <summary>Instances of a kind on the page.</summary>
+    public const int ShownOfKind = 5;
 
     public static HtmlWriter Render(PageView view, TextBook texts)
     {
@@ -59,11 +62,11 @@ internal static class ResourcesPart
         if (resource.Instances.Length > 1)
         {
             part.Add($"""
-                <details data-k="more"><summary>{texts["page.more_instances", ("count", resource.Instances.Length - 1)]}</summary>
+                <details data-k="more"><summary>{texts["page.more_instances", ("count", Math.Min(resource.Instances.Length, ShownOfKind) - 1)]}</summary>
                 <ul>
 
                 """);
-            foreach (ResourceInstance instance in resource.Instances.Skip(1))
+            foreach (ResourceInstance instance in resource.Instances.Take(ShownOfKind).Skip(1))
             {
                 part.Add($"""<li data-k="{instance.Name}">""");
                 AddRow(part, view, instance, texts);

@@ -34,9 +34,10 @@ internal static class Runbooks
     public static string Render(string id, string text, TextBook texts)
     {
         var page = new HtmlWriter();
-        Begin(page, id, "../", texts);
+        SubPage.Begin(page, id, "../", texts);
         var lines = new Lines(text);
-        page.Add($"<pre class=\"runbook\">{lines}</pre>\n</main>\n</body>\n</html>\n");
+        page.Add($"<pre class=\"runbook\" tabindex=\"0\">{lines}</pre>\n");
+        SubPage.End(page);
         return page.ToString();
     }
 
@@ -44,7 +45,7 @@ internal static class Runbooks
     public static string RenderList(TextBook texts)
     {
         var page = new HtmlWriter();
-        Begin(page, texts["page.runbooks"], "", texts);
+        SubPage.Begin(page, texts["page.runbooks"], "", texts);
         page.Add($"<ul>\n");
         foreach (string id in Ids)
         {
@@ -54,25 +55,8 @@ internal static class Runbooks
                 """);
         }
 
-        page.Add($"</ul>\n</main>\n</body>\n</html>\n");
+        page.Add($"</ul>\n");
+        SubPage.End(page);
         return page.ToString();
     }
-
-    private static void Begin(HtmlWriter page, string title, string up, TextBook texts) => page.Add($"""
-        <!DOCTYPE html>
-        <html lang="{texts.Language.Tag()}">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>{title}</title>
-        <link rel="stylesheet" href="{up}{Assets.Style.Reference}">
-        <link rel="icon" href="{up}{Assets.Icon.Reference}">
-        </head>
-        <body>
-        <header><p class="brand"><b>conn-exporter</b></p><nav aria-label="{texts["page.links"]}"><a href="{up}./?lang={texts.Language.Tag()}">{texts["page.status"]}</a></nav></header>
-        <main id="main">
-        <h1>{title}</h1>
-
-        """);
 }

@@ -44,7 +44,7 @@ internal static class StatusPage
         foreach ((string href, string key) in site.Links)
         {
             page.Add($"""
-                 <a href="{href}">{texts[key]}</a>
+                 <a href="{href}?lang={texts.Language.Tag()}">{texts[key]}</a>
                 """);
         }
 
@@ -97,5 +97,9 @@ internal sealed record PageParts(string Title, HtmlWriter Verdict, HtmlWriter Fi
 internal sealed record PageSite(string HostName, string TelemetryPath)
 {
     /// <summary>Further pages: a relative address and the key of its name.</summary>
-    public (string Href, string Key)[] Links { get; init; } = Runbooks.Ids.IsEmpty ? [] : [("runbooks", "page.runbooks")];
+    public IEnumerable<(string Href, string Key)> Links =>
+        [.. HasIncidents ? [("incidents", "page.incidents")] : Array.Empty<(string, string)>(), .. Runbooks.Ids.IsEmpty ? Array.Empty<(string, string)>() : [("runbooks", "page.runbooks")]];
+
+    /// <summary>Whether a flight recorder keeps records.</summary>
+    public bool HasIncidents { get; init; }
 }

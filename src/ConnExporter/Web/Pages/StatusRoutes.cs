@@ -1,16 +1,21 @@
+using System.Globalization;
+using System.Text;
+using ConnExporter.Incidents;
 using ConnExporter.Texts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
 namespace ConnExporter.Web.Pages;
 
-/// <summary>Answers what belongs to the status page: the page, its files, the JSON and the runbooks.</summary>
-internal sealed class StatusRoutes(StatusSite site)
+/// <summary>Answers what belongs to the status page: the page, its files, the JSON, the runbooks and, where a flight recorder keeps any, the incidents.</summary>
+internal sealed class StatusRoutes(StatusSite site, IncidentPages? incidents = null)
 {
     private const string Html = "text/html; charset=utf-8";
     private const string Json = "application/json; charset=utf-8";
     private const string AssetPrefix = "/assets/";
     private const string RunbookPrefix = "/runbooks/";
+    private const string IncidentPrefix = "/incidents/";
+    private const string JsonSuffix = ".json";
 
     /// <summary>The answer to a request; null where the path is none of the page's.</summary>
     /// <param name="request">The request.</param>
@@ -28,6 +33,8 @@ internal sealed class StatusRoutes(StatusSite site)
             "/api/v1/snapshot" => Document(StatusSite.Document.Snapshot, Language.English, Json),
             "/api/v1/history" => Document(StatusSite.Document.History, Language.English, Json),
             "/runbooks" when !Runbooks.Ids.IsEmpty => PageAnswer.Of(Html, Runbooks.RenderList(TextBook.Of(language))),
+            "/incidents" when incidents is not null => Recorded(() => PageAnswer.Of(Html, incidents.RenderList(TextBook.Of(language)))),
+            _ when incidents is not null && path.StartsWith(IncidentPrefix, StringComparison.Ordinal) => Recorded(() => Incident(incidents, path[IncidentPrefix.Length..], request, language)),
             _ when path.StartsWith(AssetPrefix, StringComparison.Ordinal) => Assets.All.TryGetValue(path[AssetPrefix.Length..], out Asset? asset) ? PageAnswer.Of(asset) : null,
             _ when path.StartsWith(RunbookPrefix, StringComparison.Ordinal) && Runbooks.Find(path[RunbookPrefix.Length..], language) is { } text =>
                 PageAnswer.Of(Html, Runbooks.Render(path[RunbookPrefix.Length..], text, TextBook.Of(language))),
@@ -58,6 +65,30 @@ internal sealed class StatusRoutes(StatusSite site)
     };
 
     private static bool IsKnown(string language) => language.StartsWith("zh", StringComparison.OrdinalIgnoreCase) || language.StartsWith("en", StringComparison.OrdinalIgnoreCase);
+
+    private static PageAnswer? Incident(IncidentPages incidents, string id, HttpRequest request, Language language)
+    {
+        if (id.EndsWith(JsonSuffix, StringComparison.Ordinal))
+        {
+            return incidents.Json(id[..^JsonSuffix.Length]) is { } json ? PageAnswer.Of(Json, json) : null;
+        }
+
+        int? number = int.TryParse(request.Query["record"].ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out int asked) ? asked : null;
+        return incidents.Render(id, number, TextBook.Of(language)) is { } page ? PageAnswer.Of(Html, page) : null;
+    }
+
+    // A disk that is gone or a file that was cut off is no fault of who asks, and no crash.
+    private static PageAnswer? Recorded(Func<PageAnswer?> answer)
+    {
+        try
+        {
+            return answer();
+        }
+        catch (IncidentException e)
+        {
+            return PageAnswer.Of("text/plain; charset=utf-8", Visible.Of(e.Message) + "\n") with { Status = StatusCodes.Status503ServiceUnavailable };
+        }
+    }
 
     private PageAnswer Page(Language language) => site.Get(StatusSite.Document.Page, language) is { } page
         ? PageAnswer.Of(Html, page)
@@ -99,9 +130,11 @@ internal sealed record PageAnswer(string ContentType, string? Tag, string CacheC
         return new(asset.ContentType, rendering.Tag, ForGood, rendering.Get);
     }
 
-    public static PageAnswer Of(string contentType, string text)
+    public static PageAnswer Of(string contentType, string text) => Of(contentType, Encoding.UTF8.GetBytes(text));
+
+    public static PageAnswer Of(string contentType, byte[] content)
     {
-        var rendering = new StatusSite.Rendering(System.Text.Encoding.UTF8.GetBytes(text), "");
+        var rendering = new StatusSite.Rendering(content, "");
         return new(contentType, Tag: null, AskAgain, rendering.Get);
     }
 

@@ -7,24 +7,38 @@ namespace ConnExporter.Web.Pages;
 /// <summary>The tables: who holds what.</summary>
 internal static class TablesPart
 {
-    /// <summary>Rows of a table on the page; JSON has all.</summary>
-    public const int Shown = 40;
+    /// <summary>Rows of all tables together: the page is to stay light on the busiest host. JSON has all.</summary>
+    public const int Shown = 110;
 
     public static HtmlWriter Render(ImmutableArray<Table> tables, TextBook texts)
     {
         var part = new HtmlWriter();
+        int shown = ShownOfEach(tables);
         foreach (Table table in tables)
         {
-            Add(part, table, texts);
+            Add(part, table, shown, texts);
         }
 
         return part;
     }
 
-    private static void Add(HtmlWriter part, Table table, TextBook texts)
+    /// <summary>Where there is little in one table, the others may have more.</summary>
+    private static int ShownOfEach(ImmutableArray<Table> tables)
+    {
+        int longest = tables.Max(table => table.Rows.Length);
+        int shown = 1;
+        while (shown < longest && tables.Sum(table => Math.Min(table.Rows.Length, shown + 1)) <= Shown)
+        {
+            shown++;
+        }
+
+        return shown;
+    }
+
+    private static void Add(HtmlWriter part, Table table, int shown, TextBook texts)
     {
         string title = texts[$"page.table.{table.Id}"];
-        object?[][] rows = [.. table.Rows.Take(Shown)];
+        object?[][] rows = [.. table.Rows.Take(shown)];
         part.Add($"""
             <section class="table" data-k="{table.Id}">
             <h2 id="t-{table.Id}">{title} <span class="count">{table.Rows.Length}</span></h2>
@@ -55,9 +69,9 @@ internal static class TablesPart
         }
 
         part.Add($"</tbody></table></div>\n");
-        if (table.Rows.Length > Shown)
+        if (table.Rows.Length > shown)
         {
-            part.Add($"""<p class="none">{texts["page.more_rows", ("count", table.Rows.Length - Shown)]} <a href="api/v1/snapshot">JSON</a></p>""");
+            part.Add($"""<p class="none">{texts["page.more_rows", ("count", table.Rows.Length - shown)]} <a href="api/v1/snapshot">JSON</a></p>""");
         }
 
         part.Add($"</section>\n");
@@ -78,6 +92,9 @@ internal static class TablesPart
                 break;
             case string text:
                 part.Add($"<td>{text}</td>");
+                break;
+            case ulong count:
+                part.Add($"<td class=\"n\">{PageFormat.Of(count)}</td>");
                 break;
             default:
                 part.Add($"""<td class="n" data-v="{PageFormat.SortKey(value)}">{(value is int number && column.Key == "pid" ? number.ToString() : PageFormat.Of(value))}</td>""");

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using ConnExporter.Metrics;
+using ConnExporter.Texts;
 using ConnExporter.Web;
 using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Http;
@@ -54,14 +55,14 @@ public class StatusRoutesTests
     [Fact]
     public void However_many_ask_it_is_rendered_once_a_report_and_language()
     {
-        byte[] first = bench.Site.Get(StatusSite.Document.Page, Texts.Language.English)!.Get(compressed: true);
+        byte[] first = bench.Site.Get(StatusSite.Document.Page, Language.English)!.Get(compressed: true);
 
         bench.Store.Update(snapshot => snapshot with { Configuration = snapshot.Configuration with { LastReloadOk = false } });
-        bench.Site.Get(StatusSite.Document.Page, Texts.Language.English)!.Get(compressed: true).ShouldBeSameAs(first);
-        bench.Site.Get(StatusSite.Document.Page, Texts.Language.Chinese)!.Get(compressed: true).ShouldNotBeSameAs(first);
+        bench.Site.Get(StatusSite.Document.Page, Language.English)!.Get(compressed: true).ShouldBeSameAs(first);
+        bench.Site.Get(StatusSite.Document.Page, Language.Chinese)!.Get(compressed: true).ShouldNotBeSameAs(first);
 
         bench.Look();
-        bench.Site.Get(StatusSite.Document.Page, Texts.Language.English)!.Get(compressed: true).ShouldNotBeSameAs(first);
+        bench.Site.Get(StatusSite.Document.Page, Language.English)!.Get(compressed: true).ShouldNotBeSameAs(first);
     }
 
     [Fact]

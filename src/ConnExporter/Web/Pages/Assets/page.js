@@ -107,12 +107,11 @@
 
   // ---- tables ---------------------------------------------------------------------------------------------------------
   const cellOf = (row, column) => row.cells[column];
-  const isNumeric = cell => cell.hasAttribute('data-v');
+  const numberOf = cell => Number(cell.dataset.v ?? cell.textContent.replaceAll(',', ''));
+  const isNumeric = cell => !Number.isNaN(numberOf(cell));
 
   function compare(a, b) {
-    // What is not known goes last, whichever way.
-    if (isNumeric(a) && isNumeric(b)) return a.dataset.v - b.dataset.v;
-    return a.textContent.localeCompare(b.textContent, undefined, { numeric: true });
+    return isNumeric(a) && isNumeric(b) ? numberOf(a) - numberOf(b) : a.textContent.localeCompare(b.textContent, undefined, { numeric: true });
   }
 
   function sort(table) {
@@ -122,6 +121,7 @@
     if (!wanted || !head.cells[wanted.column]) return;
     head.cells[wanted.column].setAttribute('aria-sort', wanted.descending ? 'descending' : 'ascending');
     const body = table.tBodies[0];
+    // What is not known goes last, whichever way.
     const isUnknown = row => head.cells[wanted.column].className === 'n' && !isNumeric(cellOf(row, wanted.column));
     const rows = [...body.rows].sort((a, b) =>
       isUnknown(a) - isUnknown(b) || compare(cellOf(a, wanted.column), cellOf(b, wanted.column)) * (wanted.descending ? -1 : 1));
