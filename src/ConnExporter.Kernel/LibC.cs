@@ -14,6 +14,7 @@ internal static unsafe partial class LibC
     public const int AtSymlinkNoFollow = 0x100;
     public const int OpenReadOnly = 0;
     public const int OpenDirectory = 0x10000;
+    public const int OpenNonBlock = 0x800;
     public const int OpenCloseOnExec = 0x80000;
     public const int AfNetlink = 16;
     public const int SockRaw = 3;

@@ -19,6 +19,7 @@ internal static class CollectorList
         new("conntrack", Seconds(1), "connection tracking table and its counters", (kernel, _) => new ConntrackCollector(kernel)),
         new("descriptors", Seconds(1), "file descriptors of the whole host", (kernel, _) => new DescriptorsCollector(kernel)),
         new("processes", Seconds(15), "file descriptors by process name (walks the processes)", (kernel, _) => new ProcessesCollector(kernel)),
+        new("settings", Seconds(60), "sysctls that connections depend on, and what the sysctl files say of them", (kernel, options) => new SettingsCollector(kernel, options.RootPath)),
         new("namespaces", Seconds(15), "the other network namespaces: sockets, counters, listeners, ports, connection tracking", (kernel, options) => new NamespacesCollector(kernel, options.Namespaces)) { FollowsScope = true },
     ];
 

@@ -115,7 +115,7 @@ internal sealed class ProcessesCollector : Collector
             return ProcessAccess.Gone;
         }
 
-        process.Limit = ProcessLimits.ParseSoftOpenFiles(limits, content);
+        (process.Limit, process.HardLimit) = ProcessLimits.ParseOpenFiles(limits, content);
         if (!groups.TryGetValue((name, unit), out Group? group))
         {
             group = new Group(name, unit);
@@ -148,7 +148,7 @@ internal sealed class ProcessesCollector : Collector
     private ProcessesReading Read(CollectContext context, int seen, int unreadable)
     {
         Group[] worstFirst = [.. groups.Values.OrderByDescending(group => group.WorstRatio).ThenByDescending(group => group.Descriptors)];
-        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with { WorstProcessId = group.WorstProcessId, WorstStartTicks = StartOf(group.WorstProcessId) })
+        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with { WorstProcessId = group.WorstProcessId, WorstStartTicks = StartOf(group.WorstProcessId), WorstHardLimit = processes.GetValueOrDefault(group.WorstProcessId)?.HardLimit })
             .OrderBy(row => row.Process, StringComparer.Ordinal).ThenBy(row => row.Unit, StringComparer.Ordinal)];
         context.Drop("conn_process_group_file_descriptors", Math.Max(0, worstFirst.Length - Shown));
         if (worstFirst.Length > Shown)
@@ -188,6 +188,8 @@ internal sealed class ProcessesCollector : Collector
         public ulong Identity { get; } = identity;
 
         public ulong Limit { get; set; }
+
+        public ulong HardLimit { get; set; }
 
         public Group? Group { get; set; }
 
@@ -315,5 +317,8 @@ internal sealed class ProcessesReading : Reading
 
         /// <summary>When that process started, in clock ticks after boot; null where it has ended since.</summary>
         public ulong? WorstStartTicks { get; init; }
+
+        /// <summary>As far as that process may raise its limit by itself; <see cref="ulong.MaxValue"/> is without limit.</summary>
+        public ulong? WorstHardLimit { get; init; }
     }
 }

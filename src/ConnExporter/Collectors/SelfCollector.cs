@@ -34,7 +34,7 @@ internal sealed class SelfCollector : Collector
             self,
             bootTime.Value,
             access == ProcessAccess.Ok ? open : null,
-            ProcessLimits.ParseSoftOpenFiles(limits.Path, limits.Read()));
+            ProcessLimits.ParseOpenFiles(limits.Path, limits.Read()).Soft);
     }
 
     public override void Close()

@@ -51,6 +51,7 @@ internal sealed class ConfigurationSources
             HasPage = !Values.Switch(One(given, "web.disable-page")),
             ProcPath = Values.Directory(One(given, "path.procfs")),
             SysPath = Values.Path(One(given, "path.sysfs")),
+            RootPath = Values.Path(One(given, "path.rootfs")),
             Namespaces = Values.NamespaceScope(One(given, "netns")),
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),

@@ -25,6 +25,9 @@ internal sealed record ExporterOptions
     /// <summary>Where sysfs is mounted.</summary>
     public required string SysPath { get; init; }
 
+    /// <summary>Where the host's file system is mounted.</summary>
+    public required string RootPath { get; init; }
+
     /// <summary>Which network namespaces are read besides our own.</summary>
     public required NamespaceScope Namespaces { get; init; }
 

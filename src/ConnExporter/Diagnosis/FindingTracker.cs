@@ -53,7 +53,7 @@ internal sealed class FindingTracker(Rule rule, string netns)
             lastAsBad = now;
             begun[(int)reached!.Value]++;
         }
-        else if (Held is not null && now - lastAgreed >= thresholds.Linger)
+        else if (Held is not null && newest is null && now - lastAgreed >= thresholds.Linger)
         {
             Held = null;
         }

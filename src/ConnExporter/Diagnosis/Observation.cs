@@ -62,6 +62,8 @@ internal sealed class Observation
 
     public ProcessesReading? Processes { get; private init; }
 
+    public SettingsReading? Settings { get; private init; }
+
     private ulong? BootTime { get; init; }
 
     /// <summary>Everything that a snapshot shows: our own namespace first, then those of the others that were read in full.</summary>
@@ -94,6 +96,7 @@ internal sealed class Observation
             Conntrack = Find<ConntrackReading>(),
             Descriptors = Find<DescriptorsReading>(),
             Processes = Find<ProcessesReading>(),
+            Settings = Find<SettingsReading>(),
             BootTime = Find<SelfReading>()?.BootTime,
         };
         own.Remember();

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Diagnosis.Rules.Tuning;
 
 namespace ConnExporter.Diagnosis;
 
@@ -10,5 +11,22 @@ internal static class RuleList
     [
         new EphemeralPortsExhausting(),
         new ProcessDescriptorsExhausting(),
+        new SyncookiesOff(),
+        new RangeBelow1024(),
+        new ConntrackTimeoutBelowKeepalive(),
+        new RangeOverlapsListeners(),
+        new RangeSameParity(),
+        new RangeNarrowed(),
+        new BacklogCutOff(),
+        new SomaxconnLow(),
+        new AbortOnOverflow(),
+        new SoftFileLimitLow(),
+        new ReuseWithoutTimestamps(),
+        new ConntrackBucketsFew(),
+        new FinTimeoutLowered(),
+        new TimeWaitBucketsLow(),
+        new SynBacklogRaised(),
+        new RecycleInFile(),
+        new OldConntrackMaxInFile(),
     ];
 }

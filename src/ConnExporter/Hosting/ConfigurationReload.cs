@@ -79,6 +79,7 @@ internal sealed class ConfigurationReload
             ("web.disable-page", wanted.HasPage != inForce.HasPage),
             ("path.procfs", wanted.ProcPath != inForce.ProcPath),
             ("path.sysfs", wanted.SysPath != inForce.SysPath),
+            ("path.rootfs", wanted.RootPath != inForce.RootPath),
             ("collector.census.*", wanted.Census != inForce.Census),
             ("recorder.path", wanted.Recorder.Path != inForce.Recorder.Path),
             ("log.format", wanted.LogFormat != inForce.LogFormat),

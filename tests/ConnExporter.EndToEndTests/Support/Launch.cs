@@ -17,12 +17,16 @@ internal sealed record Launch(params string[] Arguments)
     /// <summary>Whether it runs as the user nobody, without any capability.</summary>
     public bool AsNobody { get; init; }
 
+    /// <summary>A program that becomes this one in the end, such as <c>unshare</c>, with its arguments.</summary>
+    public string[] Under { get; init; } = [];
+
     /// <summary>Whether its log is left unread once it has started.</summary>
     public bool LogIsLeftUnread { get; init; }
 
     public Process Start()
     {
         string[] command = Published is null ? [DotNet(), Path.Join(Directory, "conn-exporter.dll"), .. Arguments] : [Published, .. Arguments];
+        command = [.. Under, .. command];
         if (AsNobody)
         {
             // It becomes the program, so that the process id is the program's.

@@ -47,6 +47,21 @@ public class FindingTrackerTests
         tracker.LastHeld.ShouldBe(TimeSpan.FromSeconds(89));
     }
 
+    // As diagnose looks: twice, without waiting for anything.
+    [Fact]
+    public void What_still_is_so_does_not_end_even_where_nothing_lingers()
+    {
+        Thresholds atOnce = Thresholds with { For = TimeSpan.Zero, Linger = TimeSpan.Zero };
+        for (int second = 0; second < 2; second++)
+        {
+            tracker.Take(TimeSpan.FromSeconds(second), Start.AddSeconds(second), new Verdict(Severity.Warning, "host") { Evidence = [] }, atOnce);
+            tracker.Held.ShouldBe(Severity.Warning);
+        }
+
+        tracker.Take(TimeSpan.FromSeconds(2), Start.AddSeconds(2), newest: null, atOnce);
+        tracker.Held.ShouldBeNull();
+    }
+
     [Fact]
     public void It_gets_worse_when_the_worse_has_lasted()
     {

@@ -46,6 +46,8 @@ internal sealed class ObservationBench
 
     public ProcessesReading? Processes { get; set; }
 
+    public SettingsReading? Settings { get; set; }
+
     /// <summary>The newest observation.</summary>
     public Observation? Seen { get; private set; }
 
@@ -175,7 +177,7 @@ internal sealed class ObservationBench
         long timestamp = time.GetTimestamp();
         IEnumerable<Reading?> readings =
         [
-            States, Listeners, SockStat, Ports, Census, Conntrack, Descriptors, Processes,
+            States, Listeners, SockStat, Ports, Census, Conntrack, Descriptors, Processes, Settings,
             counters.Count == 0 ? null : new CountersReading(KernelSource.OwnNamespace, Values(CountersReading.Tcp), Values(CountersReading.TcpExt)),
             new SelfReading(default, (ulong)BootTime.ToUnixTimeSeconds(), open: 100, limit: 1024),
         ];

@@ -152,8 +152,11 @@ def main(tree, prefix):
     scene()
     files = ["net/" + name for name in ("snmp", "netstat", "sockstat", "sockstat6", "tcp", "tcp6", "stat/nf_conntrack")]
     files += ["sys/net/ipv4/" + name for name in
-              ("ip_local_port_range", "ip_local_reserved_ports", "tcp_max_tw_buckets")]
-    files += ["sys/net/netfilter/nf_conntrack_" + name for name in ("count", "max", "buckets")]
+              ("ip_local_port_range", "ip_local_reserved_ports", "tcp_max_tw_buckets", "tcp_tw_reuse", "tcp_timestamps", "tcp_fin_timeout", "tcp_max_syn_backlog",
+               "tcp_syncookies", "tcp_abort_on_overflow", "tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")]
+    files += ["sys/net/core/somaxconn", "sys/kernel/osrelease"]
+    files += ["sys/net/netfilter/nf_conntrack_" + name for name in
+              ("count", "max", "buckets", "tcp_timeout_established", "tcp_timeout_time_wait", "tcp_loose")]
     content = {name: open("/proc/" + name, "rb").read() for name in files}
     dump(prefix + "census.bin", 0xFBD, 0)
     dump(prefix + "listeners.bin", 0x400, 0x40)

@@ -115,6 +115,7 @@ public sealed class ConfigurationReloadTests : IDisposable
     [InlineData("web.telemetry-path: /other", "web.telemetry-path")]
     [InlineData("path.procfs: /", "path.procfs")]
     [InlineData("path.sysfs: /", "path.sysfs")]
+    [InlineData("path.rootfs: /host", "path.rootfs")]
     [InlineData("log.format: json", "log.format")]
     public void A_change_that_takes_a_restart_is_named(string line, string key)
     {

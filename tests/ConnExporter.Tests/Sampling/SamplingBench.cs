@@ -60,6 +60,7 @@ internal sealed class SamplingBench : IDisposable
         TelemetryPath = "/metrics",
         ProcPath = "/proc",
         SysPath = "/sys",
+        RootPath = "/nonexistent",
         LogLevel = LogEventLevel.Information,
         LogFormat = LogFormat.Logfmt,
         Namespaces = NamespaceScope.Auto,

@@ -1,0 +1,23 @@
+using System.Collections.Immutable;
+using ConnExporter.Collectors;
+using ConnExporter.Kernel.Proc;
+
+namespace ConnExporter.Diagnosis.Rules.Tuning;
+
+/// <summary>A file sets a sysctl that the kernel does not have any more: it does nothing, and <c>sysctl -p</c> reports an error.</summary>
+internal abstract class GoneSettingRule(string id, params ImmutableArray<string> names) : TuningRule(id, Severity.Info)
+{
+    private const int Named = 5;
+
+    protected override Verdict? Judge(Observation seen, SettingsReading settings)
+    {
+        ImmutableArray<SysctlAssignment> set = [.. settings.Assignments.Where(assignment => names.Contains(assignment.Name) && !assignment.IgnoresErrors)];
+        return set.IsEmpty ? null : Tell(Severity.Info, settings, []) with
+        {
+            Instance = set[^1].Path,
+            Evidence = [.. set.Take(Named).Select(SetIn), new Fact(Id)],
+            Remedies = [new Remedy("tuning_remove_line", RemedyKind.Platform, [.. set.Take(Named).Select(CommentOut)])],
+            Settings = [.. set.Select(assignment => assignment.Name).Distinct(StringComparer.Ordinal)],
+        };
+    }
+}
