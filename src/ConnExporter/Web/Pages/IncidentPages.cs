@@ -68,7 +68,7 @@ internal sealed class IncidentPages(IncidentStore store)
             return null;
         }
 
-        using JsonDocument document = store.Read(shown);
+        var text = new Lines(store.Read(shown, record => DiagnosisText.Render(record.GetProperty("diagnosis"), texts, TerminalStyle.Plain)));
         var page = new HtmlWriter();
         SubPage.Begin(page, texts["page.incident_of", ("time", PageFormat.Time(incident.BeganAt))], "../", texts);
         page.Add($"<ul>\n");
@@ -81,7 +81,6 @@ internal sealed class IncidentPages(IncidentStore store)
                 """);
         }
 
-        var text = new Lines(DiagnosisText.Render(document.RootElement.GetProperty("diagnosis"), texts, TerminalStyle.Plain));
         page.Add($"""
             <li><a href="{id}.json">JSON</a></li>
             </ul>
@@ -108,8 +107,11 @@ internal sealed class IncidentPages(IncidentStore store)
             json.WriteStartArray();
             foreach (IncidentRecord record in incident.Records)
             {
-                using JsonDocument document = store.Read(record);
-                document.WriteTo(json);
+                store.Read(record, content =>
+                {
+                    content.WriteTo(json);
+                    return true;
+                });
             }
 
             json.WriteEndArray();
@@ -136,9 +138,8 @@ internal sealed class IncidentPages(IncidentStore store)
     {
         try
         {
-            using JsonDocument document = store.Read(incident.Worst);
-            return string.Join(", ", document.RootElement.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
-                .Where(finding => finding.GetProperty("severity").GetString() != "info").Select(finding => finding.GetProperty("title").GetString()));
+            return store.Read(incident.Worst, record => string.Join(", ", record.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
+                .Where(finding => finding.GetProperty("severity").GetString() != "info").Select(finding => finding.GetProperty("title").GetString())));
         }
         catch (IncidentException e)
         {
