@@ -1,8 +1,10 @@
 using System.Text.Json;
+using ConnExporter.Collectors;
 using ConnExporter.Hosting;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
 using ConnExporter.Texts;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis;
 
@@ -46,6 +48,20 @@ internal static class ReportJson
         foreach (JsonElement finding in others)
         {
             finding.WriteTo(json);
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("settings");
+        SettingsReading? settings = snapshot.Collectors.Select(state => state.Reading).OfType<SettingsReading>().FirstOrDefault();
+        foreach (TuningSetting setting in SettingCatalogue.All)
+        {
+            if (settings?.Text(setting.Name) is { } value)
+            {
+                json.WriteStartObject();
+                json.WriteString("name", setting.Name);
+                json.WriteString("value", value);
+                json.WriteEndObject();
+            }
         }
 
         json.WriteEndArray();

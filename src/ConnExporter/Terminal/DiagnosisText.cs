@@ -47,6 +47,7 @@ internal sealed class DiagnosisText
             WriteFinding(i + 1, findings[i], at);
         }
 
+        WriteSettings(document, findings);
         WriteNotSeen(document.GetProperty("not_seen"));
     }
 
@@ -149,6 +150,24 @@ internal sealed class DiagnosisText
         string unit = Text(holder, "unit") is { } known && known != name ? $"{known}: " : "";
         string count = holder.TryGetProperty("count", out JsonElement held) ? $", {book["cli.holds", ("count", held.GetUInt64())]}" : "";
         return unit + name + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;
+    }
+
+    // Those that bear on something that was found.
+    private void WriteSettings(JsonElement document, JsonElement[] findings)
+    {
+        HashSet<string> matter = [.. findings.SelectMany(finding => finding.GetProperty("settings").EnumerateArray()).Select(name => name.GetString()!)];
+        JsonElement[] settings = [.. document.GetProperty("settings").EnumerateArray().Where(setting => matter.Contains(Text(setting, "name")!))];
+        if (settings.Length == 0)
+        {
+            return;
+        }
+
+        Line();
+        Line(style.Strong(book["cli.settings"]));
+        foreach (JsonElement setting in settings)
+        {
+            Paragraph("   ", $"{Text(setting, "name")} = {Text(setting, "value")}");
+        }
     }
 
     private void WriteNotSeen(JsonElement notSeen)

@@ -29,6 +29,16 @@ internal static partial class LibC
         }
     }
 
+    /// <summary>Puts the calling thread into a network namespace.</summary>
+    public static void EnterNetwork(SafeHandle network)
+    {
+        const int CloneNewNet = 0x40000000;
+        if (SetNamespace((int)network.DangerousGetHandle(), CloneNewNet) != 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+    }
+
     /// <summary>The user who runs the tests.</summary>
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUser();
@@ -39,6 +49,9 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int KillProcess(int pid, int signal);
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    private static partial int SetNamespace(int descriptor, int type);
 
     [LibraryImport("libc", EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int MkFifo(string path, uint mode);

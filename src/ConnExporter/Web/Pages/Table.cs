@@ -19,6 +19,11 @@ internal sealed record Table(string Id, ImmutableArray<Column> Columns, Immutabl
             json.WriteStartObject();
             for (int i = 0; i < row.Length; i++)
             {
+                if (Columns[i].IsForPeople)
+                {
+                    continue;
+                }
+
                 json.WritePropertyName(Columns[i].Key);
                 Write(json, row[i]);
             }
@@ -73,8 +78,11 @@ internal sealed record Column(string Key)
     /// <summary>Whether it is of those that tell rows apart.</summary>
     public bool IsName { get; init; }
 
-    /// <summary>Whether its values are names of texts: <c>page.KEY.VALUE</c>.</summary>
-    public bool IsTranslated { get; init; }
+    /// <summary>The keys of the texts that say on the page what a value stands for, with <c>{0}</c> for the value; none where it says it itself.</summary>
+    public ImmutableArray<string> Texts { get; init; } = [];
+
+    /// <summary>Whether JSON leaves it out: it says nothing that the other columns do not.</summary>
+    public bool IsForPeople { get; init; }
 
     /// <summary>The value that need not be said: where a page's rows all have it, the column is left out.</summary>
     public string? Unsaid { get; init; }

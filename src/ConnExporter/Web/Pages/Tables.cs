@@ -141,10 +141,16 @@ internal static class Tables
 
     private static Table Settings(Observation[] seen) => new(
         "settings",
-        [Netns, Name("setting"), new("value")],
-        [.. seen.SelectMany(one => SettingsOf(one).Where(setting => setting.Value is not null).Select(setting => new object?[] { one.Netns, setting.Name, setting.Value }))]);
+        [Netns, Name("setting"), new("value"), new("default"), new("meaning") { Texts = ["setting.{0}.what", "setting.{0}.advice"], IsForPeople = true }],
+        [
+            .. from one in seen
+               from setting in SettingsOf(one)
+               where setting.Value is not null
+               select new object?[] { one.Netns, setting.Name, setting.Value, SettingCatalogue.Find(setting.Name)?.DefaultOn(seen[0].Settings?.Kernel), setting.Name },
+        ]);
 
-    private static IEnumerable<(string Name, string? Value)> SettingsOf(Observation one) =>
+    // Of other network namespaces there is what their readings show.
+    private static IEnumerable<(string Name, string? Value)> SettingsOf(Observation one) => one.Settings is { } reading ? SettingCatalogue.Present.Select(setting => (setting.Name, reading.Text(setting.Name))) :
     [
         ("net.ipv4.ip_local_port_range", one.Ports is { } ports ? $"{ports.Range.First} {ports.Range.Last}" : null),
         ("net.ipv4.tcp_mem", one.SockStat?.Limits is { } memory ? $"{memory.LowPages} {memory.PressurePages} {memory.LimitPages}" : null),
@@ -159,7 +165,7 @@ internal static class Tables
     private static Table Collectors(Snapshot snapshot, TimeProvider time) => new(
         "collectors",
         [
-            Name("collector"), new("outcome") { IsTranslated = true }, Number("age_seconds"), Number("interval_seconds"), Number("duration_seconds"), Number("cpu_seconds"), Number("errors"), new("failure"),
+            Name("collector"), new("outcome") { Texts = ["page.outcome.{0}"] }, Number("age_seconds"), Number("interval_seconds"), Number("duration_seconds"), Number("cpu_seconds"), Number("errors"), new("failure"),
         ],
         [
             .. snapshot.Collectors.Select(state => new object?[]

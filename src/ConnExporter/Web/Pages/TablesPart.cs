@@ -7,8 +7,10 @@ namespace ConnExporter.Web.Pages;
 /// <summary>The tables: who holds what.</summary>
 internal static class TablesPart
 {
-    /// <summary>Rows of all tables together: the page is to stay light on the busiest host. JSON has all.</summary>
-    public const int Shown = 110;
+    /// <summary>Rows of all tables together that grow with the host: the page is to stay light on the busiest. JSON has all.</summary>
+    public const int Shown = 90;
+
+    private static readonly string[] Whole = ["settings", "collectors"];
 
     public static HtmlWriter Render(ImmutableArray<Table> tables, TextBook texts)
     {
@@ -16,7 +18,7 @@ internal static class TablesPart
         int shown = ShownOfEach(tables);
         foreach (Table table in tables)
         {
-            Add(part, table, shown, texts);
+            Add(part, table, Whole.Contains(table.Id) ? table.Rows.Length : shown, texts);
         }
 
         return part;
@@ -25,9 +27,10 @@ internal static class TablesPart
     /// <summary>Where there is little in one table, the others may have more.</summary>
     private static int ShownOfEach(ImmutableArray<Table> tables)
     {
-        int longest = tables.Max(table => table.Rows.Length);
+        Table[] growing = [.. tables.Where(table => !Whole.Contains(table.Id))];
+        int longest = growing.Max(table => table.Rows.Length);
         int shown = 1;
-        while (shown < longest && tables.Sum(table => Math.Min(table.Rows.Length, shown + 1)) <= Shown)
+        while (shown < longest && growing.Sum(table => Math.Min(table.Rows.Length, shown + 1)) <= Shown)
         {
             shown++;
         }
@@ -87,8 +90,8 @@ internal static class TablesPart
             case Share share:
                 part.Add($"""<td class="n fill {ResourcesPart.Level(share.Ratio)}" data-v="{PageFormat.SortKey(value)}">{Drawing.Bar(share.Ratio, share.Ratio)}{TextBook.Format(share)}</td>""");
                 break;
-            case string text when column.IsTranslated:
-                part.Add($"""<td><span class="{column.Key} {text}">{texts[$"page.{column.Key}.{text}"]}</span></td>""");
+            case string text when !column.Texts.IsEmpty:
+                part.Add($"""<td><span class="{column.Key} {text}">{string.Join(' ', column.Texts.Select(key => texts[key.Replace("{0}", text, StringComparison.Ordinal)]))}</span></td>""");
                 break;
             case string text:
                 part.Add($"<td>{text}</td>");
