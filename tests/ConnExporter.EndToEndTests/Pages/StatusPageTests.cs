@@ -11,7 +11,6 @@ namespace ConnExporter.EndToEndTests.Pages;
 [Collection(OneAtATime.Name)]
 public class StatusPageTests
 {
-    private const string Ip = "ip";
     private const string Enter = "nsenter";
 
     // The looks that people have: a desk by day and by night, a telephone by day and by night.
@@ -31,7 +30,7 @@ public class StatusPageTests
         { "close-wait", "close_wait_leak" },
     };
 
-    [TheoryThatNeeds(Need.Root, Need.Chromium, Need.Axe, Ip, Enter)]
+    [TheoryThatNeeds(Need.Root, Need.Chromium, Need.Axe, Need.Ip, Enter)]
     [MemberData(nameof(States))]
     public async Task Every_state_is_shown_on_every_screen_for_everybody_and_asks_nobody_else(string state, string? finding)
     {
@@ -66,7 +65,7 @@ public class StatusPageTests
         browser.Requests.ShouldAllBe(url => url.StartsWith($"http://127.0.0.1:{PageDaemon.Port}/", StringComparison.Ordinal));
     }
 
-    [FactThatNeeds(Need.Root, Need.Chromium, Ip, Enter)]
+    [FactThatNeeds(Need.Root, Need.Chromium, Need.Ip, Enter)]
     public async Task Bars_numbers_and_order_are_those_of_the_JSON_and_of_the_metrics()
     {
         using var network = new PageNetwork();
@@ -105,7 +104,7 @@ public class StatusPageTests
         });
     }
 
-    [FactThatNeeds(Need.Root, Need.Chromium, Ip, Enter)]
+    [FactThatNeeds(Need.Root, Need.Chromium, Need.Ip, Enter)]
     public async Task It_is_live_and_what_the_reader_did_to_it_stays()
     {
         using var network = new PageNetwork();
@@ -153,7 +152,7 @@ public class StatusPageTests
         browser.Complaints.ShouldBeEmpty();
     }
 
-    [FactThatNeeds(Need.Root, Need.Chromium, Ip, Enter)]
+    [FactThatNeeds(Need.Root, Need.Chromium, Need.Ip, Enter)]
     public async Task It_says_so_when_the_daemon_answers_no_more_and_goes_on_when_it_does_again()
     {
         using var network = new PageNetwork();
@@ -170,7 +169,7 @@ public class StatusPageTests
         await Eventually.Holds(async () => (await page.Locator("#live").InnerTextAsync()).ShouldBe("live"));
     }
 
-    [FactThatNeeds(Need.Root, Need.Chromium, Ip, Enter)]
+    [FactThatNeeds(Need.Root, Need.Chromium, Need.Ip, Enter)]
     public async Task Without_a_script_everything_is_there()
     {
         using var network = new PageNetwork();
@@ -189,7 +188,7 @@ public class StatusPageTests
         (await page.ContentAsync()).ShouldContain("http-equiv=\"refresh\"");
     }
 
-    [FactThatNeeds(Need.Root, Need.Chromium, Ip, Enter, "bash")]
+    [FactThatNeeds(Need.Root, Need.Chromium, Need.Ip, Enter, "bash")]
     public async Task A_process_may_call_itself_what_it_likes()
     {
         using var network = new PageNetwork();

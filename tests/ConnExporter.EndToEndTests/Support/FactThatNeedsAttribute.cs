@@ -26,19 +26,16 @@ internal static class Need
     public const string Prometheus = "prometheus";
     public const string PromTool = "promtool";
     public const string SetPriv = "setpriv";
-<<<<<<< HEAD
-    public const string Chromium = "chromium";
-    public const string Axe = "axe-core";
-
-    /// <summary>The checker of accessibility; fetched by tests/run.</summary>
-    public static string AxeScript { get; } = Path.Join(Repository.Root, "artifacts/axe/node_modules/axe-core/axe.min.js");
-=======
     public const string Alertmanager = "prometheus-alertmanager";
     public const string AmTool = "amtool";
     public const string Jsonnet = "jsonnet";
     public const string VictoriaMetrics = "victoria-metrics";
     public const string Ip = "ip";
->>>>>>> main
+    public const string Chromium = "chromium";
+    public const string Axe = "axe-core";
+
+    /// <summary>The checker of accessibility; fetched by tests/run.</summary>
+    public static string AxeScript { get; } = Path.Join(Repository.Root, "artifacts/axe/node_modules/axe-core/axe.min.js");
 
     /// <summary>The reason to skip; null where nothing is missing.</summary>
     public static string? FirstMissing(IEnumerable<string> needs) => needs.Select(Missing).FirstOrDefault(reason => reason is not null);
@@ -47,10 +44,7 @@ internal static class Need
     {
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
-<<<<<<< HEAD
         Axe => File.Exists(AxeScript) ? null : $"needs axe-core (npm install --prefix {Path.Join(Repository.Root, "artifacts/axe")} axe-core, as tests/run does)",
-        _ => OnPath(need) ? null : $"needs the program {need}" + (need is Prometheus or PromTool ? " (Debian: apt install prometheus)" : ""),
-=======
         _ => OnPath(need) ? null : $"needs the program {need} (Debian: apt install {Package(need)})",
     };
 
@@ -61,7 +55,6 @@ internal static class Need
         SetPriv => "util-linux",
         Ip => "iproute2",
         _ => program,
->>>>>>> main
     };
 
     private static bool OnPath(string program) =>

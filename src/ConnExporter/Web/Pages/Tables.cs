@@ -5,6 +5,7 @@ using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Web.Pages;
 

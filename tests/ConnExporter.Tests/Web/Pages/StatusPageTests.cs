@@ -5,6 +5,7 @@ using ConnExporter.Kernel.Netlink;
 using ConnExporter.Tests.Diagnosis;
 using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
+using ConnExporter.Tuning;
 using ConnExporter.Web.Pages;
 
 namespace ConnExporter.Tests.Web.Pages;
