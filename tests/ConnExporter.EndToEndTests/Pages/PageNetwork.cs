@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using ConnExporter.EndToEndTests.Support;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,7 +9,6 @@ namespace ConnExporter.EndToEndTests.Pages;
 /// <summary>A network namespace with a loopback device and nothing else: what runs in it can reach nobody outside.</summary>
 internal sealed class PageNetwork : IDisposable
 {
-    private const int CloneNewNet = 0x40000000;
     private static int made;
     private readonly List<IDisposable> held = [];
 
@@ -110,16 +108,14 @@ internal sealed class PageNetwork : IDisposable
     private Socket OpenSocket()
     {
         Socket? socket = null;
-        int failure = 0;
         var thread = new Thread(() =>
         {
             using SafeFileHandle file = File.OpenHandle("/run/netns/" + Name);
-            failure = LibC.SetNamespace((int)file.DangerousGetHandle(), CloneNewNet) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            LibC.EnterNetwork(file);
             socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         });
         thread.Start();
         thread.Join();
-        failure.ShouldBe(0, "setns");
         return socket!;
     }
 }
