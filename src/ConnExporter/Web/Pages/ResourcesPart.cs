@@ -13,7 +13,7 @@ internal static class ResourcesPart
     public const int ShownElsewhere = 8;
 
     /// <summary>Instances of a kind on the page.</summary>
-    public const int ShownOfKind = 5;
+    public const int ShownOfKind = 4;
 
     public static HtmlWriter Render(PageView view, TextBook texts)
     {
@@ -108,7 +108,7 @@ internal static class ResourcesPart
             <span class="n used"><span class="label">{texts["page.used"]} </span>{PageFormat.Amount(instance.Kind, instance.Used)}</span>
             <span class="n limit"><span class="label">{texts["page.limit"]} </span>{PageFormat.Amount(instance.Kind, instance.Limit)}</span>
             <span class="n peak"><span class="label">{texts["page.peak"]} </span>{PageFormat.Amount(instance.Kind, instance.Peak)}</span>
-            <span class="forecast"><span class="label">{texts["page.forecast"]} </span>{(instance.Exhaustion is { } left ? texts["page.gone_in", ("left", left)] : PageFormat.Unknown)}</span>
+            <span class="forecast{(instance.Exhaustion is null ? " none" : "")}"><span class="label">{texts["page.forecast"]} </span>{(instance.Exhaustion is { } left ? texts["page.gone_in", ("left", left)] : PageFormat.Unknown)}</span>
             <span class="history"><span class="label">{texts["page.ten_minutes"]} </span>{Drawing.Sparkline(view.HistoryOf(instance), instance.Limit, Describe(view, instance, texts))}</span></div>
 
             """);

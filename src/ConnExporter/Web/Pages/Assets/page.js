@@ -2,7 +2,7 @@
 // selected text, open details, sorting and the filter stay as they are. Without it the page is whole, only not live.
 'use strict';
 (() => {
-  const every = 3000, patience = 8000;
+  const every = 5000, patience = 8000;
   const $ = id => document.getElementById(id);
   const live = $('live'), pause = $('pause'), filter = $('filter');
   const shown = {};
