@@ -28,6 +28,9 @@ internal static unsafe partial class LibC
     public const int CloneNewNet = 0x40000000;
     public const int ScClockTicks = 2;
     public const int ScPageSize = 30;
+    public const int ResourceOpenFiles = 7;
+    public const int PriorityOfThread = 0;
+    public const uint StatxBasic = 0x7ff;
     public const nint ProcSuperMagic = 0x9fa0;
 
     // asm/unistd.h; arm64 uses the generic table. On other machines these are -1 and the calls answer ENOSYS.
@@ -90,6 +93,41 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "sysconf", SetLastError = true)]
     public static partial nint SysConf(int name);
 
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    public static partial int GetResourceLimit(int resource, out ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    public static partial int SetPriority(int which, uint who, int niceness);
+
+    /// <summary>Finds crypt_r(3). Not a declaration of its own: distributions name the library differently, and many hosts have none.</summary>
+    /// <returns>The function, or null where there is no such library.</returns>
+    public static delegate* unmanaged<byte*, byte*, byte*, byte*> FindCrypt()
+    {
+        foreach (string name in (ReadOnlySpan<string>)["libcrypt.so.1", "libcrypt.so.2"])
+        {
+            if (NativeLibrary.TryLoad(name, out nint library) && NativeLibrary.TryGetExport(library, "crypt_r", out nint function))
+            {
+                return (delegate* unmanaged<byte*, byte*, byte*, byte*>)function;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether the OpenSSL that .NET would use is there; without it .NET ends the process at the first use.</summary>
+    public static bool HasOpenSsl()
+    {
+        foreach (string name in (ReadOnlySpan<string>)["libssl.so.3", "libssl.so.1.1", "libssl.so.1.0.2", "libssl.so.1.0.0", "libssl.so.10"])
+        {
+            if (NativeLibrary.TryLoad(name, out _))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public static int Statx(int directory, byte* path, int flags, uint mask, StatxBuffer* buffer) =>
         (int)SystemCall(StatxNumber, directory, (nint)path, flags, (nint)mask, (nint)buffer);
 
@@ -105,6 +143,14 @@ internal static unsafe partial class LibC
     {
         public long Seconds;
         public long Nanoseconds;
+    }
+
+    /// <summary>struct rlimit on 64-bit Linux.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct ResourceLimit
+    {
+        public ulong Soft;
+        public ulong Hard;
     }
 
     /// <summary>struct statfs on 64-bit Linux, 120 bytes, with the field used here.</summary>
@@ -124,5 +170,9 @@ internal static unsafe partial class LibC
         public ulong Inode;
         [FieldOffset(40)]
         public ulong Size;
+        [FieldOffset(96)]
+        public TimeSpec Changed;
+        [FieldOffset(112)]
+        public TimeSpec Modified;
     }
 }

@@ -34,6 +34,7 @@ public sealed class PublishedBinaryTests : IDisposable
         (await shipped.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
 
         await TrimmedPathsWorkAsync(published);
+        await AccessIsKeptAsync(published);
     }
 
     // Reflection is what trimming breaks: the parser of the file, the help text, and the log's formats.
@@ -50,6 +51,55 @@ public sealed class PublishedBinaryTests : IDisposable
 
         await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(file.Flag) { Published = published });
         daemon.LogLines.ShouldAllBe(line => line.StartsWith("{\"ts\":", StringComparison.Ordinal));
+    }
+
+    // What a real Prometheus asks of it: TLS in the trimmed file, certificates of clients, passwords by the host's libcrypt.
+    private async Task AccessIsKeptAsync(string published)
+    {
+        // bcrypt of "secret".
+        const string Hash = "$2y$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u";
+        using var certificates = new TestCertificates(directory);
+        certificates.Make("server", TestCertificates.ServerUse, ["localhost"]);
+        certificates.Make("client", TestCertificates.ClientUse, ["prometheus.example"]);
+        certificates.Make("other", TestCertificates.ClientUse, ["other.example"]);
+        string file = directory.Write("web.yml", $$"""
+            tls_server_config:
+              cert_file: server.crt
+              key_file: server.key
+              client_auth_type: RequireAndVerifyClientCert
+              client_ca_file: ca.crt
+              client_allowed_sans: [prometheus.example]
+            basic_auth_users: {prometheus: {{Hash}}}
+            """);
+        await using Daemon daemon = await Daemon.StartAsync(new Launch($"--web.config.file={file}") { Published = published });
+        if (Need.FirstMissing([Need.Prometheus]) is null)
+        {
+            await using PrometheusServer prometheus = await PrometheusServer.StartAsync(Job("good", "client", "secret") + Job("wrong-name", "other", "secret") + Job("wrong-password", "client", "guess"));
+            await Eventually.Holds(async () => (await prometheus.NumberAsync("count_over_time(up{job=\"good\"}[1m])")).ShouldNotBeNull().ShouldBeGreaterThanOrEqualTo(4));
+            (await prometheus.NumberAsync("min_over_time(up{job=\"good\"}[1m])")).ShouldBe(1);
+            (await prometheus.NumberAsync("sum(max_over_time(up{job!=\"good\"}[1m]))")).ShouldBe(0);
+            Dictionary<string, string> errors = await prometheus.LastErrorsAsync();
+            errors["good"].ShouldBe("");
+            errors["wrong-password"].ShouldContain("HTTP status 4");
+            errors["wrong-name"].ShouldNotBe("");
+        }
+
+        using System.Security.Cryptography.X509Certificates.X509Certificate2 own = certificates.Load("client");
+        using HttpClient client = SecureClient.New(daemon.Addresses[0], certificates.Authority, own).As("prometheus", "secret");
+        (await client.GetStringAsync("/-/healthy")).ShouldBe("healthy\n");
+        certificates.Make("server", TestCertificates.ServerUse, ["localhost"], days: 25);
+        double expiry = DateTimeOffset.UtcNow.AddDays(24).ToUnixTimeSeconds();
+        await Eventually.Holds(async () => Page.Parse(await client.GetStringAsync("/metrics"))["conn_exporter_certificate_expiry_timestamp_seconds"].ShouldBeGreaterThan(expiry));
+        (await daemon.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
+
+        string Job(string name, string certificate, string password) => $$"""
+            - job_name: {{name}}
+              scheme: https
+              basic_auth: {username: prometheus, password: {{password}}}
+              tls_config: {ca_file: {{directory["ca.crt"]}}, cert_file: {{directory[certificate + ".crt"]}}, key_file: {{directory[certificate + ".key"]}}}
+              static_configs: [{targets: ['localhost:{{daemon.Addresses[0].Port}}']}]
+
+            """;
     }
 
     private async Task<string> PublishAsync()

@@ -115,6 +115,9 @@ public class HouseTests
     [InlineData("CONTRIBUTING.md")]
     [InlineData("LICENSE")]
     [InlineData("conn-exporter.service")]
+    [InlineData("Dockerfile")]
+    [InlineData("deploy/packaging/build")]
+    [InlineData("docs/install.md")]
     [InlineData("ConnExporter.sln")]
     [InlineData("global.json")]
     [InlineData(".editorconfig")]
@@ -125,6 +128,7 @@ public class HouseTests
     [InlineData("docs/metrics.md")]
     [InlineData("docs/kernel-facts.md")]
     [InlineData("docs/decisions.md")]
+    [InlineData("docs/security.md")]
     public void What_a_newcomer_looks_for_is_in_its_place(string file) => File.Exists(Path.Join(Root, file)).ShouldBeTrue();
 
     private static string Row(MetricFamily family) =>

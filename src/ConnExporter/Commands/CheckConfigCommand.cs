@@ -2,6 +2,7 @@ using ConnExporter.Collectors;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Sampling;
+using ConnExporter.Web.Access;
 
 namespace ConnExporter.Commands;
 
@@ -13,6 +14,20 @@ internal static class CheckConfigCommand
         ExporterOptions options = sources.Load();
         Console.WriteLine($"{sources.FilePath ?? "no configuration file"}: ok");
         Console.WriteLine($"listens on {string.Join(", ", options.ListenAddresses)}, metrics at {options.TelemetryPath}");
+        if (options.Web.ConfigFile is { } webConfig)
+        {
+            try
+            {
+                using var access = WebAccess.Open(webConfig, TimeProvider.System, Serilog.Core.Logger.None);
+                Console.WriteLine($"{webConfig}: ok, {(access.Tls is null ? "no TLS" : $"TLS, certificate valid until {access.Tls.Expires:u}")}, {(access.Config.Users.IsEmpty ? "no passwords" : $"passwords of {access.Config.Users.Count} users")}");
+            }
+            catch (AccessFilesException e)
+            {
+                Console.Error.WriteLine($"conn-exporter: {e.Message}");
+                return ExitCode.AccessFiles;
+            }
+        }
+
         foreach (CollectorEntry entry in CollectorList.All)
         {
             Console.WriteLine(options.Collectors.TryGetValue(entry.Name, out TimeSpan interval)

@@ -15,6 +15,7 @@ internal static class CommandLine
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON; the schema is in docs/diagnosis-json.md." };
     private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
     private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
+    private static readonly Argument<string[]> Asked = new("TEXT") { Description = "As many words as it takes. Without any: lists the topics.", Arity = ArgumentArity.ZeroOrMore };
 
     /// <summary>Parses and runs.</summary>
     /// <param name="args">The arguments after the program's name.</param>
@@ -63,6 +64,12 @@ internal static class CommandLine
             Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, parsed.GetValue(Json), parsed.GetValue(Watch), ReadLanguage(parsed))),
         });
         root.Subcommands.Add(Incidents());
+        root.Subcommands.Add(new Command("explain", "Explain a finding, an error message, a line of the kernel's log, a setting or an old habit: symptom, proof, cause, remedies.")
+        {
+            Arguments = { Asked },
+            Options = { Lang },
+            Action = new CommandAction((_, parsed) => ExplainCommand.Run(parsed.GetValue(Asked) ?? [], ReadLanguage(parsed))),
+        });
         foreach (Option option in flags.SelectMany(flag => flag.Options))
         {
             option.Recursive = true;

@@ -10,12 +10,13 @@ using ConnExporter.Kernel.Proc;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Web;
+using ConnExporter.Web.Access;
+using ConnExporter.Web.Connections;
 using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Serilog;
@@ -42,7 +43,21 @@ internal static class ServeCommand
         using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, time, logging.Logger);
         var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
         StatusRoutes? page = options.HasPage ? Page(options, store, diagnostician, recorder, time) : null;
-        return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, page).GetAwaiter().GetResult();
+        try
+        {
+            using var web = new WebServer(options, time, logging.Logger);
+            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, page).GetAwaiter().GetResult();
+        }
+        catch (AccessFilesException e)
+        {
+            Console.Error.WriteLine($"conn-exporter: {e.Message}");
+            return ExitCode.AccessFiles;
+        }
+        catch (NoListenerException e)
+        {
+            Console.Error.WriteLine($"conn-exporter: cannot listen: {e.Message}");
+            return ExitCode.CannotBind;
+        }
     }
 
     private static StatusRoutes Page(ExporterOptions options, SnapshotStore store, Diagnostician diagnostician, FlightRecorder recorder, TimeProvider time)
@@ -66,18 +81,22 @@ internal static class ServeCommand
     }
 
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, StatusRoutes? page)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, StatusRoutes? page)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "conn-exporter" });
         builder.Logging.AddSerilog(logging.Logger);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        web.AddTo(builder);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownPatience);
-        builder.Services.AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), reload.Run));
+        builder.Services.AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), () =>
+        {
+            web.Reload();
+            reload.Run();
+        }));
         builder.Services.AddHostedService(_ => sampler);
         builder.Services.AddHostedService(_ => diagnosis);
         await using WebApplication app = builder.Build();
         var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store), page);
-        app.Run(endpoints.HandleAsync);
+        app.Run(web.Guard(endpoints.HandleAsync));
 
         try
         {
@@ -86,9 +105,12 @@ internal static class ServeCommand
         catch (Exception e) when (e is IOException or SocketException)
         {
             // One line is enough for whoever has to act on it.
-            await Console.Error.WriteLineAsync($"conn-exporter: cannot listen on {string.Join(", ", options.ListenAddresses)}: {(e.InnerException ?? e).Message.TrimEnd('.')}; choose another with --web.listen-address, or find who holds it with 'ss -ltnp'");
+            await Console.Error.WriteLineAsync($"conn-exporter: cannot listen on {(options.Web.SystemdSocket ? "the sockets of systemd" : string.Join(", ", options.ListenAddresses))}: {(e.InnerException ?? e).Message.TrimEnd('.')}; choose another with --web.listen-address, or find who holds it with 'ss -ltnp'");
             return ExitCode.CannotBind;
         }
+
+        await web.WarmUpAsync();
+        using WebWatch watch = web.Watch(store);
 
         // Only now: who cannot listen has nothing to say of the host.
         sampler.Apply(options);
@@ -100,24 +122,5 @@ internal static class ServeCommand
         await app.WaitForShutdownAsync();
         logging.Logger.Information("conn-exporter ends");
         return ExitCode.Ok;
-    }
-
-    private static void Listen(KestrelServerOptions kestrel, ExporterOptions options)
-    {
-        kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = 0;
-        kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
-        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
-        foreach (ListenAddress address in options.ListenAddresses)
-        {
-            if (address.Address is null)
-            {
-                kestrel.ListenAnyIP(address.Port);
-            }
-            else
-            {
-                kestrel.Listen(address.Address, address.Port);
-            }
-        }
     }
 }

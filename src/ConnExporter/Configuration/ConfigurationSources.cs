@@ -49,6 +49,12 @@ internal sealed class ConfigurationSources
             ListenAddresses = [.. All(given, "web.listen-address").Select(Values.ListenAddress)],
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
             HasPage = !Values.Switch(One(given, "web.disable-page")),
+            Web = new WebOptions(
+                given[Settings.WebConfigFile].FirstOrDefault() is { } webConfig ? Values.Path(webConfig) : null,
+                Values.Switch(One(given, "web.systemd-socket")),
+                Values.Count(One(given, Settings.MaxRequests)),
+                Values.Count(One(given, Settings.MaxConnections)),
+                Values.Count(One(given, Settings.MaxConnectionsPerAddress))),
             ProcPath = Values.Directory(One(given, "path.procfs")),
             SysPath = Values.Path(One(given, "path.sysfs")),
             RootPath = Values.Path(One(given, "path.rootfs")),

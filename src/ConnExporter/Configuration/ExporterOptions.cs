@@ -19,6 +19,9 @@ internal sealed record ExporterOptions
     /// <summary>Whether the status page and the JSON are served.</summary>
     public bool HasPage { get; init; } = true;
 
+    /// <summary>Who may connect and how many; the defaults where a test has no need of others.</summary>
+    public WebOptions Web { get; init; } = WebOptions.Default;
+
     /// <summary>Where proc is mounted.</summary>
     public required string ProcPath { get; init; }
 
@@ -69,10 +72,24 @@ internal enum LogFormat
     Json,
 }
 
+/// <summary>Who may connect, and how many.</summary>
+/// <param name="ConfigFile">The web configuration file; null where there is none.</param>
+/// <param name="SystemdSocket">Whether to listen on the sockets that systemd passes on.</param>
+/// <param name="MaxRequests">Requests answered at a time.</param>
+/// <param name="MaxConnections">Connections open at a time.</param>
+/// <param name="MaxConnectionsPerAddress">Of these, from one IPv4 address or IPv6 /64.</param>
+internal sealed record WebOptions(string? ConfigFile, bool SystemdSocket, int MaxRequests, int MaxConnections, int MaxConnectionsPerAddress)
+{
+    public static WebOptions Default { get; } = new(null, SystemdSocket: false, 40, 160, 40);
+}
+
 /// <summary>One address to listen on.</summary>
 /// <param name="Address">The address; null for every address, IPv4 and IPv6.</param>
 /// <param name="Port">The port; 0 lets the kernel choose.</param>
 internal sealed record ListenAddress(IPAddress? Address, ushort Port)
 {
-    public override string ToString() => Address is null ? $":{Port}" : new IPEndPoint(Address, Port).ToString();
+    /// <summary>The path of a Unix domain socket, instead of address and port; null for TCP.</summary>
+    public string? UnixPath { get; init; }
+
+    public override string ToString() => UnixPath is not null ? $"unix:{UnixPath}" : Address is null ? $":{Port}" : new IPEndPoint(Address, Port).ToString();
 }

@@ -9,6 +9,10 @@ internal static class Settings
 {
     public const string VariablePrefix = "CONN_EXPORTER_";
     public const string ConfigFile = "config.file";
+    public const string WebConfigFile = "web.config.file";
+    public const string MaxRequests = "web.max-requests";
+    public const string MaxConnections = "web.max-connections";
+    public const string MaxConnectionsPerAddress = "web.max-connections-per-address";
     public const string DisableDefaults = "collector.disable-defaults";
     public const string CensusTop = "collector.census.top";
     public const string CensusDestinations = "collector.census.destinations";
@@ -24,9 +28,14 @@ internal static class Settings
     /// <summary>All settings, in the order of the help text.</summary>
     public static ImmutableArray<Setting> All { get; } =
     [
-        new("web.listen-address", SettingKind.ListenAddress, ":9057", "Address to listen on, [host]:port; may be given several times."),
+        new("web.listen-address", SettingKind.ListenAddress, ":9057", "Address to listen on, [host]:port or unix:/path; may be given several times."),
+        new("web.systemd-socket", SettingKind.Switch, "false", "Listen on the sockets that systemd passes on (a .socket unit) instead of web.listen-address."),
         new("web.telemetry-path", SettingKind.UrlPath, "/metrics", "Path of the metrics page."),
         new("web.disable-page", SettingKind.Switch, "false", "Switch off the status page and /api/v1; at / is a link to the metrics then."),
+        new(WebConfigFile, SettingKind.Path, null, "YAML file with TLS, client certificates, users and passwords, as Prometheus's exporters read it."),
+        new(MaxRequests, SettingKind.Count, "40", "Requests answered at a time, 1 to 1000; more are told to come back (503)."),
+        new(MaxConnections, SettingKind.Count, "160", "Connections open at a time, 8 to 10000."),
+        new(MaxConnectionsPerAddress, SettingKind.Count, "40", "Connections of one IPv4 address or IPv6 /64 open at a time, 1 to 10000."),
         new(DisableDefaults, SettingKind.Switch, "false", "Switch off every collector that is not switched on by name."),
         .. CollectorList.All.SelectMany(CollectorSettings),
         new(CensusTop, SettingKind.Count, "20", "Rows of each family that names holders, 1 to 200; the rest is summed in the row 'other'."),

@@ -14,6 +14,11 @@ internal static class Values
     /// <summary>The longest interval.</summary>
     public static readonly TimeSpan LongestInterval = TimeSpan.FromHours(1);
 
+    private const string UnixPrefix = "unix:";
+
+    // sun_path has 108 bytes (unix(7)), the last one a NUL.
+    private const int LongestUnixPath = 107;
+
     private static readonly (string Suffix, TimeSpan Unit)[] Units =
     [
         ("ms", TimeSpan.FromMilliseconds(1)), ("s", TimeSpan.FromSeconds(1)), ("m", TimeSpan.FromMinutes(1)), ("h", TimeSpan.FromHours(1)),
@@ -54,6 +59,9 @@ internal static class Values
             Settings.CensusKeys => (1000, 1_000_000),
             Settings.CensusFoldV4 => (8, 32),
             Settings.CensusFoldV6 => (16, 128),
+            Settings.MaxRequests => (1, 1000),
+            Settings.MaxConnections => (8, 10_000),
+            Settings.MaxConnectionsPerAddress => (1, 10_000),
             Settings.CensusTop or Settings.CensusDestinations => (1, 200),
             Settings.RecorderMaxCount => (1, 100_000),
             Settings.RecorderMaxBytes => (1_048_576, int.MaxValue),
@@ -80,10 +88,18 @@ internal static class Values
         return $"{duration / unit}{suffix}";
     }
 
-    /// <summary><c>host:port</c>; without a host every address.</summary>
+    /// <summary><c>host:port</c>, without a host every address; or <c>unix:/path</c>.</summary>
     public static ListenAddress ListenAddress(Given given)
     {
         string text = given.Text;
+        if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
+        {
+            string path = text[UnixPrefix.Length..];
+            return path.StartsWith('/') && System.Text.Encoding.UTF8.GetByteCount(path) <= LongestUnixPath
+                ? new ListenAddress(null, 0) { UnixPath = path }
+                : throw given.Wrong($"expected an absolute path of at most {LongestUnixPath} bytes after unix:, such as unix:/run/conn-exporter/web.sock");
+        }
+
         int colon = text.LastIndexOf(':');
         if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
         {

@@ -12,6 +12,9 @@ internal static class ExitCode
     /// <summary>No address could be bound.</summary>
     public const int CannotBind = 3;
 
+    /// <summary>A certificate, a key or the list of users cannot be used.</summary>
+    public const int AccessFiles = 4;
+
     /// <summary>diagnose: a warning holds.</summary>
     public const int Warning = 1;
 
@@ -20,6 +23,9 @@ internal static class ExitCode
 
     /// <summary>diagnose: nothing was found, but not everything could be looked at.</summary>
     public const int CouldNotTell = 3;
+
+    /// <summary>explain: nothing is known about what was asked.</summary>
+    public const int Unknown = 1;
 
     /// <summary>A command was used wrongly (sysexits.h, EX_USAGE); 2 is taken where it means critical.</summary>
     public const int Usage = 64;

@@ -1,6 +1,7 @@
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Sampling;
+using ConnExporter.Web;
 
 namespace ConnExporter.Metrics;
 
@@ -15,6 +16,20 @@ internal static class ExporterMetrics
 
     private static readonly MetricFamily LoadedAt = MetricFamily.Gauge(
         "conn_exporter_config_last_reload_success_timestamp_seconds", "When the configuration in force was read.");
+
+    private static readonly MetricFamily WebConfigOk = MetricFamily.Gauge(
+        "conn_exporter_web_config_last_reload_successful", "1 while the web configuration and certificates in force are the newest, 0 while newer ones could not be used. Left out without a web configuration.");
+
+    private static readonly MetricFamily CertificateExpiry = MetricFamily.Gauge(
+        "conn_exporter_certificate_expiry_timestamp_seconds", "When the certificate in force expires. Left out without TLS.");
+
+    private static readonly MetricFamily Connections = MetricFamily.Gauge("conn_exporter_connections", "Connections to this exporter that are open.");
+
+    private static readonly MetricFamily ConnectionsClosed = MetricFamily.Counter(
+        "conn_exporter_connections_closed_total", "Connections that this exporter refused or closed for the sake of the others, by reason.", "reason");
+
+    private static readonly MetricFamily RequestsRefused = MetricFamily.Counter(
+        "conn_exporter_requests_refused_total", "Requests that this exporter turned away, by reason.", "reason");
 
     private static readonly MetricFamily CollectorOutcome = MetricFamily.Gauge(
         "conn_collector_outcome", "1 for the outcome that holds, 0 for the others. No row is 1 before a collector's first sample has ended.", "collector", "outcome");
@@ -47,6 +62,7 @@ internal static class ExporterMetrics
         page.Write(BuildInfo, 1, BuildVersion.Version, BuildVersion.Revision, BuildVersion.Runtime);
         page.Write(ReloadOk, snapshot.Configuration.LastReloadOk ? 1 : 0);
         page.Write(LoadedAt, UnixSeconds(snapshot.Configuration.LoadedAt));
+        WriteWeb(page, snapshot.Web);
         foreach (CollectorState state in snapshot.Collectors)
         {
             foreach ((Outcome outcome, string label) in Outcomes)
@@ -94,6 +110,31 @@ internal static class ExporterMetrics
         {
             page.Write(Dropped, dropped.Aggregate(0ul, (sum, dropped) => sum + dropped.Value), dropped.Key);
         }
+    }
+
+    private static void WriteWeb(ExpositionWriter page, WebState web)
+    {
+        if (web.AccessFilesOk is { } ok)
+        {
+            page.Write(WebConfigOk, ok ? 1 : 0);
+        }
+
+        if (web.CertificateExpires is { } expires)
+        {
+            page.Write(CertificateExpiry, UnixSeconds(expires));
+        }
+
+        page.Write(Connections, web.Connections);
+        page.Write(ConnectionsClosed, web.OverBound, "limit");
+        page.Write(ConnectionsClosed, web.OverClientBound, "address_limit");
+        page.Write(ConnectionsClosed, web.WithoutDescriptor, "descriptors");
+        page.Write(ConnectionsClosed, web.GivenUp, "given_up");
+        page.Write(ConnectionsClosed, web.Silent, "silent");
+        page.Write(ConnectionsClosed, web.Slow, "slow");
+        page.Write(RequestsRefused, web.Busy, "busy");
+        page.Write(RequestsRefused, web.Guessing, "guessing");
+        page.Write(RequestsRefused, web.OverRate, "rate_limit");
+        page.Write(RequestsRefused, web.Unauthorized, "unauthorized");
     }
 
     private static double UnixSeconds(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).TotalSeconds;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ConnExporter.Diagnosis;
 using ConnExporter.Incidents;
 using ConnExporter.Kernel;
+using ConnExporter.Web;
 
 namespace ConnExporter.Sampling;
 
@@ -10,6 +11,9 @@ namespace ConnExporter.Sampling;
 /// <param name="Configuration">How the last reload of the configuration ended.</param>
 internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, ConfigurationState Configuration)
 {
+    /// <summary>How the web server stands.</summary>
+    public WebState Web { get; init; } = WebState.None;
+
     /// <summary>What the diagnosis made of a snapshot a moment ago; null before it looked.</summary>
     public DiagnosisReport? Report { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -84,10 +85,10 @@ internal sealed partial class Daemon : IAsyncDisposable
         return daemon;
     }
 
-    public static HttpClient NewClient(Uri address) => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None })
+    public static HttpClient NewClient(Uri address, TimeSpan? patience = null) => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None })
     {
         BaseAddress = address,
-        Timeout = TimeSpan.FromSeconds(10),
+        Timeout = patience ?? TimeSpan.FromSeconds(10),
     };
 
     /// <summary>Gets the metrics page as bytes.</summary>
@@ -114,6 +115,19 @@ internal sealed partial class Daemon : IAsyncDisposable
     {
         using HttpResponseMessage answer = await GetMetricsAsync(openMetrics);
         return Page.Parse(await answer.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>Memory in RAM, from /proc.</summary>
+    public long ResidentBytes => 1024 * long.Parse(File.ReadLines($"/proc/{ProcessId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+
+    /// <summary>CPU time so far, of all threads.</summary>
+    public TimeSpan CpuTime
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
     }
 
     public void Signal(int signal) => LibC.Kill(process.Id, signal);
@@ -168,6 +182,6 @@ internal sealed partial class Daemon : IAsyncDisposable
         listening.TrySetException(new InvalidOperationException("it ended"));
     }
 
-    [GeneratedRegex(@"listens on (?<address>http://[^\s"",]+)(, (?<address>http://[^\s"",]+))*", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"listens on (?<address>https?://[^\s"",]+)(, (?<address>https?://[^\s"",]+))*", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ListensOn();
 }

@@ -31,6 +31,9 @@ internal static class Need
     public const string Jsonnet = "jsonnet";
     public const string VictoriaMetrics = "victoria-metrics";
     public const string Ip = "ip";
+    public const string TestMachine = "test machine";
+    public const string RpmBuild = "rpmbuild";
+    public const string Lintian = "lintian";
     public const string Chromium = "chromium";
     public const string Axe = "axe-core";
 
@@ -44,6 +47,7 @@ internal static class Need
     {
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
+        TestMachine => File.Exists(Path.Join(Repository.Root, "artifacts/machine/root/usr/lib/systemd/systemd")) ? null : "needs the Debian that tests/machine/prepare makes",
         Axe => File.Exists(AxeScript) ? null : $"needs axe-core (npm install --prefix {Path.Join(Repository.Root, "artifacts/axe")} axe-core, as tests/run does)",
         _ => OnPath(need) ? null : $"needs the program {need} (Debian: apt install {Package(need)})",
     };
@@ -54,6 +58,7 @@ internal static class Need
         AmTool => Alertmanager,
         SetPriv => "util-linux",
         Ip => "iproute2",
+        RpmBuild => "rpm",
         _ => program,
     };
 

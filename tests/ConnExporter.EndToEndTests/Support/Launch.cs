@@ -17,7 +17,7 @@ internal sealed record Launch(params string[] Arguments)
     /// <summary>Whether it runs as the user nobody, without any capability.</summary>
     public bool AsNobody { get; init; }
 
-    /// <summary>A program that becomes this one in the end, such as <c>unshare</c>, with its arguments.</summary>
+    /// <summary>A program that becomes this one in the end, with its arguments: one that enters another namespace or root directory.</summary>
     public string[] Under { get; init; } = [];
 
     /// <summary>Whether its log is left unread once it has started.</summary>

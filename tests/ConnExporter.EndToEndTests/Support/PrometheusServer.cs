@@ -17,9 +17,8 @@ internal sealed partial class PrometheusServer : IAsyncDisposable
     private readonly Task reading;
     private HttpClient client = null!;
 
-    private PrometheusServer(IEnumerable<(string Job, string Target)> jobs)
+    private PrometheusServer(string scrapes)
     {
-        string scrapes = string.Concat(jobs.Select(job => $"- {{job_name: {job.Job}, static_configs: [{{targets: ['{job.Target}']}}]}}\n"));
         string configuration = directory.Write("prometheus.yml", $"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{scrapes}");
 
         // It tells of samples it could not append at the level debug only.
@@ -40,9 +39,13 @@ internal sealed partial class PrometheusServer : IAsyncDisposable
         }
     }
 
-    public static async Task<PrometheusServer> StartAsync(params (string Job, string Target)[] jobs)
+    public static Task<PrometheusServer> StartAsync(params (string Job, string Target)[] jobs) =>
+        StartAsync(string.Concat(jobs.Select(job => $"- {{job_name: {job.Job}, static_configs: [{{targets: ['{job.Target}']}}]}}\n")));
+
+    /// <summary>Starts one with the scrape configurations as they stand in its file.</summary>
+    public static async Task<PrometheusServer> StartAsync(string scrapes)
     {
-        var server = new PrometheusServer(jobs);
+        var server = new PrometheusServer(scrapes);
         try
         {
             server.client = Daemon.NewClient(await server.listening.Task.WaitAsync(StartPatience));

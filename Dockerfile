@@ -1,0 +1,34 @@
+# conn-exporter in an image that holds the program, the libraries it needs, and neither shell nor package manager.
+#
+#   docker build --build-arg REVISION=$(git rev-parse HEAD) -t conn-exporter .
+#   docker run -d --name conn-exporter --network host --pid host --cgroupns host --read-only \
+#     --cap-drop ALL --security-opt no-new-privileges --ulimit nofile=1024 --memory 128m conn-exporter
+#
+# --network host   the TCP connections are the host's: in a network namespace of its own it would watch nothing but itself
+# --pid host       /proc then shows the host's processes: descriptors, and other network namespaces
+# --cgroupns host  sockets are named by systemd unit or container
+#
+# Full attribution (which process holds each socket; listeners of other network namespaces) takes root with three capabilities, because a
+# container's capabilities do not reach another user:
+#
+#   docker run ... --user 0 --cap-drop ALL --cap-add DAC_READ_SEARCH --cap-add SYS_PTRACE --cap-add SYS_ADMIN \
+#     --security-opt apparmor=unconfined ... conn-exporter
+
+FROM mcr.microsoft.com/dotnet/sdk:10.0-noble AS build
+ARG REVISION=unknown
+ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+WORKDIR /src
+COPY Directory.Build.props Directory.Packages.props global.json .editorconfig ./
+COPY src/ src/
+RUN dotnet publish src/ConnExporter -c Release -r linux-x64 --artifacts-path artifacts/release -o /out \
+      -p:RestoreLockedMode=true -p:EnableSourceControlManagerQueries=false -p:SourceRevisionId=$REVISION
+# Passwords are checked with the system's libcrypt, which the final image lacks.
+RUN cp --dereference /usr/lib/x86_64-linux-gnu/libcrypt.so.1 /out/
+
+FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
+COPY --from=build /out/conn-exporter /usr/bin/conn-exporter
+COPY --from=build /out/libcrypt.so.1 /usr/lib/x86_64-linux-gnu/libcrypt.so.1
+ENV DOTNET_EnableDiagnostics=0 MALLOC_ARENA_MAX=1
+EXPOSE 9057
+USER $APP_UID
+ENTRYPOINT ["/usr/bin/conn-exporter"]

@@ -1,0 +1,86 @@
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace ConnExporter.Configuration;
+
+/// <summary>Reads a YAML file into nodes, within bounds. Every complaint names the file and the line.</summary>
+internal static class YamlFile
+{
+    /// <summary>Larger than any sensible file: what is beyond it is something else.</summary>
+    private const int SizeLimit = 1024 * 1024;
+
+    /// <summary>Deeper than any setting lies.</summary>
+    private const int NestingLimit = 16;
+
+    /// <summary>Reads the text of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="flag">The setting that named it, for messages.</param>
+    /// <exception cref="ConfigurationException">It cannot be read, or is too large.</exception>
+    public static string ReadText(string path, string flag)
+    {
+        try
+        {
+            // Read rather than asked for its length: a pipe has none.
+            using FileStream file = File.OpenRead(path);
+            byte[] content = new byte[SizeLimit + 1];
+            int length = file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
+            if (length > SizeLimit)
+            {
+                throw new ConfigurationException($"{path}: larger than {SizeLimit} bytes; is this the right file?");
+            }
+
+            using var reader = new StreamReader(new MemoryStream(content, 0, length));
+            return reader.ReadToEnd();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException($"--{flag}: {e.Message}");
+        }
+    }
+
+    /// <summary>The mapping that a text is.</summary>
+    /// <param name="path">The file's name, for messages.</param>
+    /// <param name="text">The text.</param>
+    /// <returns>Null for a file with nothing in it.</returns>
+    /// <exception cref="ConfigurationException">It is no YAML, has a key twice, or is anything but one mapping.</exception>
+    public static YamlMappingNode? Parse(string path, string text)
+    {
+        var yaml = new YamlStream();
+        try
+        {
+            RefuseDeepNesting(path, text);
+            yaml.Load(new StringReader(text));
+        }
+        catch (YamlException e)
+        {
+            throw new ConfigurationException($"{path}:{e.Start.Line}: {e.Message}");
+        }
+        catch (Exception e) when (e is not ConfigurationException)
+        {
+            // Some damaged texts make YamlDotNet stumble over its own state instead of complaining.
+            throw new ConfigurationException($"{path}:1: this is no YAML: {e.Message}");
+        }
+
+        return yaml.Documents switch
+        {
+            [] or [{ RootNode: YamlScalarNode { Value: null or "" } }] => null,
+            [{ RootNode: YamlMappingNode root }] => root,
+            _ => throw new ConfigurationException($"{path}:1: expected one document with a mapping of keys to values"),
+        };
+    }
+
+    // The tree is built by recursion: a file of brackets alone would overflow the stack, which nothing can catch.
+    private static void RefuseDeepNesting(string path, string text)
+    {
+        var parser = new Parser(new StringReader(text));
+        int depth = 0;
+        while (parser.MoveNext())
+        {
+            depth += parser.Current!.NestingIncrease;
+            if (depth > NestingLimit)
+            {
+                throw new ConfigurationException($"{path}:{parser.Current.Start.Line}: nested deeper than any key");
+            }
+        }
+    }
+}
