@@ -127,7 +127,7 @@ internal static class FindingsPart
             part.Add($"<li><code>{setting}</code>");
             if (ValueOf(view, finding.Netns, setting) is { } value)
             {
-                part.Add($" = <code>{value}</code>");
+                part.Add($" = <code>{PageFormat.Of(value)}</code>");
             }
 
             part.Add($"</li>\n");

@@ -15,6 +15,7 @@ internal static class PageFormat
     public static string Of(object? value) => value switch
     {
         null => Unknown,
+        "" => "\"\"",
         DateTimeOffset time => Time(time),
         TimeSpan { TotalMilliseconds: > 0 and < 10 } time => $"{time.TotalMilliseconds.ToString("0.##", CultureInfo.InvariantCulture)} ms",
         TimeSpan { TotalSeconds: >= 1 and < 10 } time => $"{time.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s",

@@ -94,7 +94,7 @@ internal static class TablesPart
                 part.Add($"""<td><span class="{column.Key} {text}">{string.Join(' ', column.Texts.Select(key => texts[key.Replace("{0}", text, StringComparison.Ordinal)]))}</span></td>""");
                 break;
             case string text:
-                part.Add($"<td>{text}</td>");
+                part.Add($"<td>{PageFormat.Of(text)}</td>");
                 break;
             case ulong count:
                 part.Add($"<td class=\"n\">{PageFormat.Of(count)}</td>");
