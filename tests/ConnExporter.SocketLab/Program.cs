@@ -8,6 +8,8 @@ const string Usage = """
     socket-lab repair --count N [--peers D] [--peer-base 127.2.0.1] [--peer-port 443] [--program /bin/cat]
     socket-lab backlog --limit B --clients C [--reuseport] [--address 127.0.0.1] [--port P]     stdin: close MEMBER | knock CLIENTS | quiet | accept
     socket-lab descriptors --processes P --each F [--nofile LIMIT] [--program /bin/cat]
+    socket-lab dial --to 10.99.0.9 --port P --count N [--destinations D] [--processes N] [--program /bin/cat]
+    socket-lab flood --limit B --count N [--listen 10.99.0.1]     stdin: again
     socket-lab churn --rate N [--milliseconds 1]     stdin: count
     Prints "ready {...}" when all is in place, in the network namespace it was started in, and holds it until stdin closes or SIGTERM.
     """;
@@ -29,11 +31,17 @@ try
         case "descriptors":
             RunDescriptors(arguments);
             return 0;
+        case "dial":
+            RunDial(arguments);
+            return 0;
+        case "flood":
+            RunFlood(arguments);
+            return 0;
         case "churn":
             RunChurn(arguments);
             return 0;
         default:
-            throw new UsageException("mix, repair, backlog, descriptors or churn?");
+            throw new UsageException("mix, repair, backlog, descriptors, dial, flood or churn?");
     }
 }
 catch (UsageException e)
@@ -115,6 +123,31 @@ static void RunDescriptors(Arguments arguments)
     using var holders = new DescriptorHolders(program);
     holders.Start(processes, each, limit);
     Hold.UntilEnd($$"""{"processes":{{holders.Processes.Count}},"descriptors":{{holders.Processes.Count * each}},"first":{{(holders.Processes.Count > 0 ? holders.Processes[0] : 0)}}}""");
+}
+
+static void RunDial(Arguments arguments)
+{
+    string to = arguments.Text("to", "10.99.0.9");
+    int port = arguments.Number("port", 443);
+    int count = arguments.Number("count", 1);
+    int destinations = Math.Max(1, arguments.Number("destinations", 1));
+    int processes = arguments.Number("processes");
+    string program = arguments.Text("program", "/bin/cat");
+    arguments.RejectOthers();
+    using var dialer = new Dialer(program);
+    dialer.Dial(to, port, count, destinations, processes);
+    Hold.UntilEnd($$"""{"count":{{count}},"processes":{{processes}}}""");
+}
+
+static void RunFlood(Arguments arguments)
+{
+    int limit = arguments.Number("limit");
+    int count = arguments.Number("count");
+    string listen = arguments.Text("listen", "10.99.0.1");
+    arguments.RejectOthers();
+    using var flood = new Flood(listen, limit, count);
+    flood.Send();
+    Hold.UntilEnd(flood.ToJson(), flood.Command);
 }
 
 static void RunChurn(Arguments arguments)

@@ -65,6 +65,9 @@ public readonly ref struct SocketRecord
     /// <summary>The peer has closed its window and is asked again and again whether it opens.</summary>
     public bool IsProbingZeroWindow => bytes[2] == ZeroWindowTimer;
 
+    /// <summary>How often the segment that waits for an answer was sent again: in SYN_SENT the SYN, of a request socket the SYN-ACK.</summary>
+    public byte Retransmits => bytes[3];
+
     /// <summary>Time until the timer of the socket runs out; of a minisocket, until it is gone.</summary>
     public TimeSpan Expires => TimeSpan.FromMilliseconds(MemoryMarshal.Read<uint>(bytes[52..]));
 

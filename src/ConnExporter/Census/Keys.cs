@@ -9,6 +9,12 @@ internal readonly record struct Destination(InetAddress Source, InetAddress Addr
     public ulong Hash(in HashSeed seed) => seed.Of(Source.High, Source.Low, Address.High, Address.Low, Port);
 }
 
+/// <summary>What a connect() is meant for, whatever address it comes from.</summary>
+internal readonly record struct Target(InetAddress Address, ushort Port) : ICountKey<Target>
+{
+    public ulong Hash(in HashSeed seed) => seed.Of(Address.High, Address.Low, Port);
+}
+
 /// <summary>The address of a peer, or the prefix it is folded to.</summary>
 internal readonly record struct Remote(InetAddress Address) : ICountKey<Remote>
 {

@@ -82,6 +82,9 @@ internal sealed class Listener(InetAddress address, ushort port)
     /// <summary>Request sockets: the SYN queue.</summary>
     public ulong SynQueue { get; private set; }
 
+    /// <summary>Those of them whose SYN-ACK had to be sent again: nobody answers it within a second.</summary>
+    public ulong Unanswered { get; private set; }
+
     public ulong Established { get; private set; }
 
     public ulong CloseWait { get; private set; }
@@ -114,6 +117,7 @@ internal sealed class Listener(InetAddress address, ushort port)
                 break;
             case TcpState.SynRecv when !socket.IsFullSocket:
                 SynQueue++;
+                Unanswered += socket.Retransmits > 0 ? 1u : 0u;
                 break;
             default:
                 Other++;

@@ -20,6 +20,7 @@ internal sealed class SocketCensus
         Remotes = new BoundedCounts<Remote>(options.Keys, Directions);
         RemotePorts = new BoundedCounts<RemotePort>(options.Keys, TcpTable.StateCount);
         Units = new BoundedCounts<UnitKey>(options.Keys, TcpTable.StateCount);
+        Unanswered = new BoundedCounts<Target>(options.Keys, 1);
     }
 
     public const int Inbound = 0;
@@ -43,6 +44,9 @@ internal sealed class SocketCensus
     /// <summary>Sockets by what their unit is found by, and state.</summary>
     public BoundedCounts<UnitKey> Units { get; }
 
+    /// <summary>Connections in SYN_SENT whose SYN had to be sent again, by whom they are meant for.</summary>
+    public BoundedCounts<Target> Unanswered { get; }
+
     /// <summary>Starts a walk, see <see cref="EphemeralPorts.Begin"/>.</summary>
     public void Begin(PortRange range, TimeWaitReuse reuse, bool withBound)
     {
@@ -53,6 +57,7 @@ internal sealed class SocketCensus
         Remotes.Clear();
         RemotePorts.Clear();
         Units.Clear();
+        Unanswered.Clear();
     }
 
     /// <summary>Whether a socket is no connection but only holds a port; those come before all others but listeners.</summary>
@@ -61,12 +66,13 @@ internal sealed class SocketCensus
     /// <summary>Takes one socket. Listeners and bound sockets come before all others (net/ipv4/inet_diag.c:inet_diag_dump_icsk).</summary>
     /// <param name="socket">The socket.</param>
     /// <param name="unit">What its unit is found by.</param>
-    public void Add(in SocketRecord socket, UnitKey unit)
+    /// <returns>What its process is to be known for.</returns>
+    public SocketTraits Add(in SocketRecord socket, UnitKey unit)
     {
         if (IsBoundOnly(socket))
         {
             Ports.AddBound(socket.LocalPort);
-            return;
+            return SocketTraits.None;
         }
 
         Units.Add(unit, (int)socket.State);
@@ -75,19 +81,28 @@ internal sealed class SocketCensus
             Totals.AddListener();
             Listeners.AddListener(socket);
             Ports.AddBlocked(socket.LocalPort);
-            return;
+            return SocketTraits.None;
         }
 
         bool inbound = Listeners.TryAdd(socket);
         Totals.Add(socket, inbound);
-        Stalled.Add(socket);
+        SocketTraits traits = Stalled.Add(socket) && Totals.AddUnread(socket) ? SocketTraits.NotReading : SocketTraits.None;
+        traits |= socket.IsProbingZeroWindow ? SocketTraits.ZeroWindow : SocketTraits.None;
         Remotes.Add(new Remote(Fold(socket.RemoteAddress)), inbound ? Inbound : Outbound);
         Ports.AddInUse(socket.LocalPort);
-        if (!inbound)
+        if (inbound)
         {
-            Ports.AddOutbound(socket);
-            RemotePorts.Add(new RemotePort(socket.RemotePort), (int)socket.State);
+            return traits;
         }
+
+        Ports.AddOutbound(socket);
+        RemotePorts.Add(new RemotePort(socket.RemotePort), (int)socket.State);
+        if (socket.State == TcpState.SynSent && socket.Retransmits > 0)
+        {
+            Unanswered.Add(new Target(socket.RemoteAddress, socket.RemotePort), 0);
+        }
+
+        return traits | SocketTraits.Outbound;
     }
 
     /// <summary>A peer as the page names it: its address, or its prefix where peers are folded.</summary>
@@ -98,4 +113,20 @@ internal sealed class SocketCensus
     }
 
     private InetAddress Fold(InetAddress address) => address.IsV4 ? address.Mask(96 + foldV4) : address.Mask(foldV6);
+}
+
+/// <summary>What a process is to be known for, besides the states of its sockets.</summary>
+[Flags]
+internal enum SocketTraits
+{
+    None = 0,
+
+    /// <summary>Connected from here.</summary>
+    Outbound = 1,
+
+    /// <summary>Open, accepted, and what came in is not read.</summary>
+    NotReading = 2,
+
+    /// <summary>The peer has closed its window.</summary>
+    ZeroWindow = 4,
 }

@@ -8,10 +8,15 @@ namespace ConnExporter.Census;
 /// <summary>The sockets of a walk by the process that holds them, as far as that is known, and what to look for because it is not.</summary>
 internal sealed class SocketHolders : IDisposable
 {
+    // A counter for every combination: one addition a socket, whatever it is known for.
+    private const int TraitSets = 2 * (int)SocketTraits.ZeroWindow;
     private readonly SocketOwners owners;
     private readonly Wanted wanted = new();
     private readonly Dictionary<ulong, int> ownerByCgroup = [];
     private long[] states = [];
+    private long[] traits = [];
+    private TimeSpan[] oldest = [];
+    private int current;
     private ulong lastCgroup;
     private bool isFirst = true;
 
@@ -34,9 +39,13 @@ internal sealed class SocketHolders : IDisposable
         if (states.Length < length)
         {
             states = new long[length];
+            traits = new long[owners.OwnerLimit * TraitSets];
+            oldest = new TimeSpan[owners.OwnerLimit];
         }
 
         Array.Clear(states);
+        Array.Clear(traits);
+        Array.Clear(oldest);
         wanted.Clear();
         ownerByCgroup.Clear();
         lastCgroup = 0;
@@ -50,6 +59,7 @@ internal sealed class SocketHolders : IDisposable
         _ = socket.TryGetCgroup(out ulong cgroup);
         UnitKey unit = CgroupTree.Tells(cgroup) ? UnitKey.OfCgroup(cgroup) : UnitKey.None;
         uint inode = socket.Inode;
+        current = -1;
         if (inode == 0)
         {
             return unit;
@@ -69,9 +79,48 @@ internal sealed class SocketHolders : IDisposable
             lastCgroup = cgroup;
         }
 
+        current = owner;
         states[(owner * TcpTable.StateCount) + (int)socket.State]++;
         return unit == UnitKey.None ? UnitKey.OfOwner(owner) : unit;
     }
+
+    /// <summary>Adds to the process of the socket that was counted last.</summary>
+    public void Note(SocketTraits found)
+    {
+        if (current >= 0)
+        {
+            traits[(current * TraitSets) + (int)found]++;
+        }
+    }
+
+    /// <summary>Takes note of the age of a socket in CLOSE_WAIT.</summary>
+    public void NoteAge(uint inode, TimeSpan age)
+    {
+        if (inode != 0 && owners.TryPeek(inode, out int owner) && owner < oldest.Length && age > oldest[owner])
+        {
+            oldest[owner] = age;
+        }
+    }
+
+    /// <summary>The processes with the most sockets of a kind, the biggest first.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="most">How many processes.</param>
+    public IEnumerable<(Owner Owner, long Count, TimeSpan? Oldest)> Biggest(HeldSockets kind, int most) => Enumerable.Range(0, owners.OwnerLimit)
+        .Select(owner => (owner, count: CountOf(owner, kind)))
+        .Where(row => row.count > 0)
+        .OrderByDescending(row => row.count)
+        .Take(most)
+        .Select(row => (owners[row.owner], row.count, kind == HeldSockets.CloseWait && oldest[row.owner] > TimeSpan.Zero ? oldest[row.owner] : (TimeSpan?)null));
+
+    /// <summary>Names of which very many processes have connections that were made from here, most processes first.</summary>
+    /// <param name="most">How many names.</param>
+    public IEnumerable<(ProcessName Name, int Processes, long Sockets, Owner First)> Connecting(int most) => Enumerable.Range(0, owners.OwnerLimit)
+        .Select(owner => (owner, count: CountOf(owner, SocketTraits.Outbound)))
+        .Where(row => row.count > 0)
+        .GroupBy(row => new ProcessName(owners[row.owner].Name, owners[row.owner].Unit))
+        .Select(group => (group.Key, group.Count(), group.Sum(row => row.count), owners[group.MinBy(row => owners[row.owner].StartTicks).owner]))
+        .OrderByDescending(row => row.Item2)
+        .Take(most);
 
     /// <summary>The owner behind a key, until the next <see cref="Improve"/>.</summary>
     public Owner Of(int owner) => owners[owner];
@@ -88,7 +137,7 @@ internal sealed class SocketHolders : IDisposable
     {
         for (int owner = 0; owner < owners.OwnerLimit; owner++)
         {
-            ReadOnlySpan<long> row = states.AsSpan(owner * TcpTable.StateCount, TcpTable.StateCount);
+            ReadOnlySpan<long> row = StatesOf(owner);
             if (row.ContainsAnyExcept(0))
             {
                 sums.Add(new ProcessName(owners[owner].Name, owners[owner].Unit), row);
@@ -107,6 +156,42 @@ internal sealed class SocketHolders : IDisposable
     }
 
     public void Dispose() => owners.Dispose();
+
+    private long CountOf(int owner, HeldSockets kind) => kind switch
+    {
+        HeldSockets.Established => StatesOf(owner)[(int)TcpState.Established],
+        HeldSockets.SynSent => StatesOf(owner)[(int)TcpState.SynSent],
+        HeldSockets.CloseWait => StatesOf(owner)[(int)TcpState.CloseWait],
+        HeldSockets.NotReading => CountOf(owner, SocketTraits.NotReading),
+        _ => CountOf(owner, SocketTraits.ZeroWindow),
+    };
+
+    private ReadOnlySpan<long> StatesOf(int owner) => states.AsSpan(owner * TcpTable.StateCount, TcpTable.StateCount);
+
+    private long CountOf(int owner, SocketTraits trait)
+    {
+        long count = 0;
+        for (int set = 0; set < TraitSets; set++)
+        {
+            count += ((SocketTraits)set & trait) == SocketTraits.None ? 0 : traits[(owner * TraitSets) + set];
+        }
+
+        return count;
+    }
+}
+
+/// <summary>Kinds of sockets that a process can hold too many of.</summary>
+internal enum HeldSockets
+{
+    Established,
+    SynSent,
+    CloseWait,
+
+    /// <summary>What came in is not read.</summary>
+    NotReading,
+
+    /// <summary>The peer has closed its window.</summary>
+    ZeroWindow,
 }
 
 /// <summary>A process by name and unit.</summary>

@@ -25,23 +25,31 @@ internal sealed class StalledSockets
         Count = Overlooked = 0;
     }
 
-    public void Add(in SocketRecord socket)
+    /// <summary>Takes a socket.</summary>
+    /// <returns>Whether it stalls.</returns>
+    public bool Add(in SocketRecord socket)
     {
         uint queue = socket.ReceiveQueue;
         if (queue == 0)
         {
-            return;
+            return false;
         }
 
         if (now.Count >= Bound)
         {
             Overlooked++;
-            return;
+            return false;
         }
 
         ulong cookie = socket.Cookie;
         int seen = before.TryGetValue(cookie, out (uint Queue, int Seen) last) && last.Queue == queue ? last.Seen + 1 : 1;
         now[cookie] = (queue, seen);
-        Count += seen >= Walks ? 1 : 0;
+        if (seen < Walks)
+        {
+            return false;
+        }
+
+        Count++;
+        return true;
     }
 }

@@ -23,6 +23,10 @@ internal sealed class CensusCollector : Collector
     private static readonly SockDiagRequest IdleAges = new(SockDiagRequest.Bit(TcpState.Established), SockDiagRequest.Info);
     private static readonly TimeSpan DefaultReuseDelay = TimeSpan.FromSeconds(1);
 
+    // Rows of what is for the diagnosis only.
+    private const int Biggest = 5;
+    private static readonly ImmutableArray<HeldSockets> Kinds = [.. Enum.GetValues<HeldSockets>()];
+
     // A destination that holds this share of the usable ports may soon be short of them.
     private const double ShortOfPorts = 0.5;
     private static readonly TimeSpan WatchAgainAfter = TimeSpan.FromMinutes(1);
@@ -88,9 +92,9 @@ internal sealed class CensusCollector : Collector
             Walk(context, ports, timeWaitReuse, withBound);
         }
 
-        TimeSpan? oldest = census.Totals.CloseWait > 0 ? Ask(OldestCloseWait) : null;
+        AgeCounts? ages = census.Totals.CloseWait > 0 ? Ask(AgesOfCloseWait) : null;
         (ulong, ulong, ulong)? idle = options.IdleAges ? Ask(CountIdle) : null;
-        CensusReading reading = Read(context, ports, oldest, idle);
+        CensusReading reading = Read(context, ports, ages, idle);
         holders?.Improve();
         NoteDenied(context);
         return reading;
@@ -133,7 +137,14 @@ internal sealed class CensusCollector : Collector
                     context.Answered();
                 }
 
-                census.Add(record, holders is null || SocketCensus.IsBoundOnly(record) ? UnitKey.None : holders.Add(record));
+                if (holders is null || SocketCensus.IsBoundOnly(record))
+                {
+                    census.Add(record, UnitKey.None);
+                }
+                else
+                {
+                    holders.Note(census.Add(record, holders.Add(record)));
+                }
             }
 
             return true;
@@ -156,19 +167,20 @@ internal sealed class CensusCollector : Collector
     }
 
     // Needs no memory of earlier walks, so it is right after a restart too.
-    private static TimeSpan? OldestCloseWait(NetlinkSocket socket)
+    private AgeCounts AgesOfCloseWait(NetlinkSocket socket)
     {
-        TimeSpan? oldest = null;
+        var ages = new AgeCounts();
         var dump = new SockDiagDump(socket, CloseWaitAges);
         while (dump.TryRead(out SocketRecord record))
         {
-            if (record.TryGetSinceLastSegment(out TimeSpan age) && !(age <= oldest))
+            if (record.TryGetSinceLastSegment(out TimeSpan age))
             {
-                oldest = age;
+                ages.Add(age);
+                holders?.NoteAge(record.Inode, age);
             }
         }
 
-        return oldest;
+        return ages;
     }
 
     private static (ulong Minute, ulong TenMinutes, ulong Hour) CountIdle(NetlinkSocket socket)
@@ -190,7 +202,7 @@ internal sealed class CensusCollector : Collector
         return (minute, tenMinutes, hour);
     }
 
-    private CensusReading Read(CollectContext context, PortRange ports, TimeSpan? oldest, (ulong, ulong, ulong)? idle)
+    private CensusReading Read(CollectContext context, PortRange ports, AgeCounts? ages, (ulong, ulong, ulong)? idle)
     {
         topDestinations.Choose(census.Ports.Destinations);
         topRemotes.Choose(census.Remotes);
@@ -218,7 +230,12 @@ internal sealed class CensusCollector : Collector
             SentBytes = census.Totals.SentBytes,
             NotReading = (ulong)census.Stalled.Count,
             ZeroWindow = census.Totals.ZeroWindow,
-            OldestCloseWait = oldest,
+            OldestCloseWait = ages?.Oldest,
+            CloseWaitAges = ages?.Oldest is null ? null : ages,
+            Unread = census.Totals.Unread,
+            Unanswered = UnansweredConnects(),
+            Holders = HolderRows(),
+            Connecting = [.. holders?.Connecting(Biggest).Select(row => new CensusReading.ConnectingRow(row.Name.Process, row.Name.Unit, row.Processes, (ulong)row.Sockets, row.First)) ?? []],
             IdleSockets = idle,
             InUse = (ulong)census.Ports.InUse,
             Blocked = (ulong)census.Ports.Blocked,
@@ -240,6 +257,35 @@ internal sealed class CensusCollector : Collector
             ],
         };
     }
+
+    // A few rows out of many keys that come and go: not worth a table of their own.
+    private CensusReading.UnansweredConnects UnansweredConnects()
+    {
+        var biggest = new PriorityQueue<Target, long>();
+        foreach (BoundedCounts<Target>.Row row in census.Unanswered)
+        {
+            if (biggest.Count < Biggest)
+            {
+                biggest.Enqueue(row.Key, row.Guaranteed);
+            }
+            else
+            {
+                biggest.EnqueueDequeue(row.Key, row.Guaranteed);
+            }
+        }
+
+        return new(
+            (ulong)census.Unanswered.Total,
+            census.Unanswered.Count,
+            [
+                .. biggest.UnorderedItems.OrderByDescending(item => item.Priority).ThenBy(item => item.Element.Address.ToString(), StringComparer.Ordinal).ThenBy(item => item.Element.Port)
+                    .Select(item => new CensusReading.UnansweredRow(item.Element.Address.ToString(), item.Element.Port.ToString(), (ulong)item.Priority)),
+            ]);
+    }
+
+    private ImmutableArray<CensusReading.HolderRow> HolderRows() => holders is null
+        ? []
+        : [.. Kinds.SelectMany(kind => holders.Biggest(kind, Biggest).Select(row => new CensusReading.HolderRow(kind, row.Owner, (ulong)row.Count, row.Oldest)))];
 
     private ImmutableArray<CensusReading.DestinationRow> DestinationRows()
     {
@@ -278,7 +324,10 @@ internal sealed class CensusCollector : Collector
             .OrderBy(listener => listener.Port).ThenBy(listener => listener.Address.High).ThenBy(listener => listener.Address.Low)
             .Select(listener => (listener, owner: holders?.Find(listener.Inode)))
             .Select(row => new CensusReading.ListenerRow(
-                row.listener.Address.ToString(), row.listener.Port.ToString(), UnitOf(row.listener), row.owner?.Name ?? Labels.Unknown, row.listener.SynQueue, row.listener.Established, row.listener.CloseWait, row.listener.Other, row.owner)),
+                row.listener.Address.ToString(), row.listener.Port.ToString(), UnitOf(row.listener), row.owner?.Name ?? Labels.Unknown, row.listener.SynQueue, row.listener.Established, row.listener.CloseWait, row.listener.Other, row.owner)
+            {
+                Unanswered = row.listener.Unanswered,
+            }),
     ];
 
     private ImmutableArray<CensusReading.RemoteRow> RemoteRows()

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ConnExporter.Census;
 using ConnExporter.Holders;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
@@ -86,6 +87,21 @@ internal sealed class CensusReading : Reading
 
     /// <summary>Sockets idle for a minute, ten minutes, an hour; null where the option is off.</summary>
     public (ulong Minute, ulong TenMinutes, ulong Hour)? IdleSockets { get; init; }
+
+    /// <summary>How old the CLOSE_WAIT sockets are; null where there is none, or their age could not be asked for.</summary>
+    public AgeCounts? CloseWaitAges { get; init; }
+
+    /// <summary>ESTABLISHED sockets that a process holds and does not read from.</summary>
+    public ulong Unread { get; init; }
+
+    /// <summary>Connections whose SYN had to be sent again; null where they were not counted.</summary>
+    public UnansweredConnects? Unanswered { get; init; }
+
+    /// <summary>The processes that hold the most sockets of each kind, the biggest first; empty where processes are not looked for.</summary>
+    public ImmutableArray<HolderRow> Holders { get; init; } = [];
+
+    /// <summary>The names of which the most processes have connections made from here.</summary>
+    public ImmutableArray<ConnectingRow> Connecting { get; init; } = [];
 
     public required ulong InUse { get; init; }
 
@@ -214,7 +230,11 @@ internal sealed class CensusReading : Reading
     internal sealed record DestinationRow(string Source, string Address, string Port, ulong Live, ulong TimeWait, ulong ReusableTimeWait);
 
     /// <summary>One listening address and port.</summary>
-    internal sealed record ListenerRow(string Address, string Port, string Unit, string Process, ulong SynQueue, ulong Established, ulong CloseWait, ulong Other, Owner? Owner);
+    internal sealed record ListenerRow(string Address, string Port, string Unit, string Process, ulong SynQueue, ulong Established, ulong CloseWait, ulong Other, Owner? Owner)
+    {
+        /// <summary>Handshakes of the SYN queue whose SYN-ACK had to be sent again.</summary>
+        public ulong Unanswered { get; init; }
+    }
 
     /// <summary>Sockets of one key by state, in the kernel's numbers.</summary>
     internal sealed record StateRow(string Key, ulong[] States);
@@ -224,6 +244,30 @@ internal sealed class CensusReading : Reading
 
     /// <summary>Connections of one holder that were caught.</summary>
     internal sealed record SightingRow(string Address, string Port, string Unit, string Process, ulong Count, Owner? Owner);
+
+    /// <summary>Connections that nobody answers.</summary>
+    /// <param name="Sockets">All of them.</param>
+    /// <param name="Destinations">Addresses and ports that they are meant for; the least there can be where there were too many to count.</param>
+    /// <param name="Rows">The destinations with the most.</param>
+    internal sealed record UnansweredConnects(ulong Sockets, int Destinations, ImmutableArray<UnansweredRow> Rows);
+
+    /// <summary>Connections to one destination that nobody answers.</summary>
+    internal sealed record UnansweredRow(string Address, string Port, ulong Count);
+
+    /// <summary>Sockets of a kind that one process holds.</summary>
+    /// <param name="Kind">The kind.</param>
+    /// <param name="Owner">The process.</param>
+    /// <param name="Count">How many.</param>
+    /// <param name="Oldest">The age of the oldest; of CLOSE_WAIT only.</param>
+    internal sealed record HolderRow(HeldSockets Kind, Owner Owner, ulong Count, TimeSpan? Oldest);
+
+    /// <summary>Processes of one name and unit with connections made from here.</summary>
+    /// <param name="Process">The name.</param>
+    /// <param name="Unit">The unit.</param>
+    /// <param name="Processes">How many of them.</param>
+    /// <param name="Sockets">Their connections together.</param>
+    /// <param name="First">The one that started first.</param>
+    internal sealed record ConnectingRow(string Process, string Unit, int Processes, ulong Sockets, Owner First);
 
     /// <summary>Sockets of one peer.</summary>
     internal sealed record RemoteRow(string Remote, ulong Inbound, ulong Outbound);

@@ -206,7 +206,7 @@ internal sealed class NamespacesCollector : Collector
         context.Drop("conn_tcp_sockets", Math.Max(0, worstFirst.Count - Shown) * StatesReading.SocketSeries);
         context.Drop("conn_listener_accept_queue", worstFirst.Skip(ShownInFull).Sum(member => member.Readings!.Listeners?.Rows.Length ?? 0));
         return new NamespacesReading(
-            [.. worstFirst.Take(Shown).OrderBy(member => member.Entry.Name, StringComparer.Ordinal).Select(member => new NamespacesReading.Row(member.Entry.Name, member.Readings!, member.IsShownInFull))],
+            [.. worstFirst.Take(Shown).OrderBy(member => member.Entry.Name, StringComparer.Ordinal).Select(member => new NamespacesReading.Row(member.Entry.Name, member.Readings!, member.IsShownInFull) { ProcessId = member.Entry.ProcessId })],
             members.Count,
             worstFirst.Count,
             members.Values.Count(member => member.IsDenied));
@@ -458,5 +458,9 @@ internal sealed class NamespacesReading : Reading
     }
 
     /// <summary>One namespace.</summary>
-    internal sealed record Row(string Name, NamespacesCollector.Readings Readings, bool InFull);
+    internal sealed record Row(string Name, NamespacesCollector.Readings Readings, bool InFull)
+    {
+        /// <summary>A process in it; 0 where none is known.</summary>
+        public int ProcessId { get; init; }
+    }
 }

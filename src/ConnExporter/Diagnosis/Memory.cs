@@ -10,7 +10,7 @@ internal sealed class Memory
 {
     private static readonly TimeSpan CounterSlot = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan CounterLength = TimeSpan.FromMinutes(6);
-    private static readonly TimeSpan GaugeSlot = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan GaugeSlot = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GaugeLength = TimeSpan.FromMinutes(61);
     private readonly Dictionary<string, Counter> counters = [];
     private readonly Dictionary<string, History> gauges = [];
@@ -87,7 +87,7 @@ internal sealed class Memory
         return new Rise(counter.Total - before, now - from);
     }
 
-    /// <summary>The last hour of a gauge, minute by minute; empty where it was not read.</summary>
+    /// <summary>The last hour of a gauge; empty where it was not read.</summary>
     public HistoryPoint[] HistoryOf(string name, TimeSpan window) => gauges.TryGetValue(name, out History? gauge) ? gauge.Since(now - window) : [];
 
     private void Forget<T>(Dictionary<string, T> all, Func<T, TimeSpan> last, TimeSpan length)

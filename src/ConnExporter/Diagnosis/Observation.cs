@@ -66,6 +66,9 @@ internal sealed class Observation
 
     private ulong? BootTime { get; init; }
 
+    // A process in another namespace; 0 where none is known.
+    private int ProcessId { get; init; }
+
     /// <summary>Everything that a snapshot shows: our own namespace first, then those of the others that were read in full.</summary>
     /// <param name="snapshot">The snapshot.</param>
     /// <param name="at">Its time.</param>
@@ -123,6 +126,7 @@ internal sealed class Observation
                 SockStat = readings.Limits,
                 Ports = readings.Ports,
                 Conntrack = readings.Conntrack,
+                ProcessId = row.ProcessId,
             };
             other.Remember();
             yield return other;
@@ -152,6 +156,9 @@ internal sealed class Observation
         ? DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(boot + (ticks / (double)SystemClock.TicksPerSecond))
         : null;
 
+    /// <summary>A command as it must be typed to take effect in this network namespace.</summary>
+    public string Inside(string command) => IsOwn ? command : ProcessId > 0 ? $"nsenter -t {ProcessId} -n {command}" : $"ip netns exec {Netns} {command}";
+
     private void Remember()
     {
         foreach ((string name, ulong? value) in Counters?.All ?? [])
@@ -169,6 +176,7 @@ internal sealed class Observation
 
         Memory.Gauge("established", States?[Kernel.Netlink.TcpState.Established]);
         Memory.Gauge("close_wait", States?[Kernel.Netlink.TcpState.CloseWait]);
+        Memory.Gauge("idle", Census?.IdleSockets?.TenMinutes);
     }
 
     /// <summary>The name that the drops of a listener are remembered by.</summary>

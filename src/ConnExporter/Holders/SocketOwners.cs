@@ -104,6 +104,16 @@ internal sealed class SocketOwners : IDisposable
         return false;
     }
 
+    /// <summary>Finds the index of the owner of a socket beside a walk: it is not counted as seen.</summary>
+    /// <param name="inode">The socket's inode, not 0.</param>
+    /// <param name="owner">Its owner.</param>
+    public bool TryPeek(uint inode, out int owner)
+    {
+        bool known = inodes.TryPeek(inode, out uint value) && IsValid(value);
+        owner = known ? (int)(value >> 8) : -1;
+        return known;
+    }
+
     /// <summary>Finds the owner of a socket beside a walk: it is not counted as seen.</summary>
     /// <param name="inode">The socket's inode, not 0.</param>
     public Owner? Find(uint inode) => inodes.TryPeek(inode, out uint value) && IsValid(value) ? slots[(int)(value >> 8)].Owner : null;

@@ -111,6 +111,20 @@ public class FindingTrackerTests
         atOnce.Held.ShouldBe(Severity.Critical);
     }
 
+    [Fact]
+    public void Without_a_time_to_linger_it_holds_for_as_long_as_it_is_seen_and_no_longer()
+    {
+        Thresholds atOnce = Thresholds with { For = TimeSpan.Zero, Linger = TimeSpan.Zero };
+        for (int look = 0; look < 3; look++)
+        {
+            tracker.Take(TimeSpan.FromSeconds(look), Start, Verdict(Severity.Warning), atOnce);
+            tracker.Held.ShouldBe(Severity.Warning);
+        }
+
+        tracker.Take(TimeSpan.FromSeconds(3), Start, newest: null, atOnce);
+        tracker.Held.ShouldBeNull();
+    }
+
     private void See(int second, Severity? severity) =>
         tracker.Take(TimeSpan.FromSeconds(second), Start.AddSeconds(second), severity is { } known ? Verdict(known) : null, Thresholds);
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using ConnExporter.Census;
 using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
@@ -143,7 +144,12 @@ internal sealed class ObservationBench
         ulong notReading = 0,
         ulong zeroWindow = 0,
         TimeSpan? oldestCloseWait = null,
-        (ulong Minute, ulong TenMinutes, ulong Hour)? idle = null) => new()
+        (ulong Minute, ulong TenMinutes, ulong Hour)? idle = null,
+        AgeCounts? closeWaitAges = null,
+        ulong unread = 0,
+        CensusReading.UnansweredConnects? unanswered = null,
+        ImmutableArray<CensusReading.HolderRow>? holders = null,
+        ImmutableArray<CensusReading.ConnectingRow>? connecting = null) => new()
         {
             Namespace = KernelSource.OwnNamespace,
             Inbound = inbound,
@@ -153,7 +159,12 @@ internal sealed class ObservationBench
             SentBytes = 0,
             NotReading = notReading,
             ZeroWindow = zeroWindow,
-            OldestCloseWait = oldestCloseWait,
+            OldestCloseWait = oldestCloseWait ?? closeWaitAges?.Oldest,
+            CloseWaitAges = closeWaitAges,
+            Unread = unread,
+            Unanswered = unanswered,
+            Holders = holders ?? [],
+            Connecting = connecting ?? [],
             IdleSockets = idle,
             InUse = inUse ?? blocked,
             Blocked = blocked,

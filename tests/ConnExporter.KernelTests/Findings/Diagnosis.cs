@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace ConnExporter.KernelTests.Findings;
+
+/// <summary>What <c>diagnose --json</c> says in a namespace. Only findings of that namespace count: the host's other ones are not the test's.</summary>
+internal sealed class Diagnosis
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private readonly string text;
+    private readonly JsonElement root;
+
+    private Diagnosis(string text)
+    {
+        this.text = text;
+        using var document = JsonDocument.Parse(text);
+        root = document.RootElement.Clone();
+    }
+
+    /// <summary>The findings: name, severity.</summary>
+    public IEnumerable<(string Id, string Severity)> Findings => All.Select(finding => (finding.GetProperty("finding").GetString()!, finding.GetProperty("severity").GetString()!));
+
+    /// <summary>Those that are warnings or worse.</summary>
+    public IEnumerable<string> Alarms => Findings.Where(finding => finding.Severity != "info").Select(finding => finding.Id);
+
+    private IEnumerable<JsonElement> All => root.GetProperty("findings").EnumerateArray().Where(finding => finding.GetProperty("netns").GetString() == "self");
+
+    /// <summary>Looks once.</summary>
+    public static Diagnosis Of(NetworkNamespace network, params IEnumerable<string> flags)
+    {
+        // The exit status tells the verdict, which may be that of the whole host.
+        using Process process = network.Start("dotnet", [Places.Daemon, "diagnose", "--json", "--lang=en", "--netns=host", .. flags]);
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        process.WaitForExit(Patience).ShouldBeTrue("diagnose did not end");
+        process.ExitCode.ShouldBeInRange(0, 3, errors.GetAwaiter().GetResult());
+        return new Diagnosis(output.GetAwaiter().GetResult());
+    }
+
+    /// <summary>Looks until a finding holds.</summary>
+    public static Diagnosis Until(NetworkNamespace network, string finding, params IReadOnlyCollection<string> flags) =>
+        Poll.Until(() => Of(network, flags), seen => seen.Has(finding), finding, Patience);
+
+    /// <summary>Looks until a finding is gone.</summary>
+    public static Diagnosis UntilEnd(NetworkNamespace network, string finding, params IReadOnlyCollection<string> flags) =>
+        Poll.Until(() => Of(network, flags), seen => !seen.Has(finding), $"the end of {finding}", Patience);
+
+    /// <summary>Whether a finding holds.</summary>
+    public bool Has(string finding) => Findings.Any(found => found.Id == finding);
+
+    /// <summary>Its instance.</summary>
+    public string InstanceOf(string finding) => Find(finding).GetProperty("instance").GetString()!;
+
+    /// <summary>Its severity.</summary>
+    public string SeverityOf(string finding) => Find(finding).GetProperty("severity").GetString()!;
+
+    /// <summary>Its biggest holder's process; null where none is known.</summary>
+    public int? HolderOf(string finding) => Find(finding).GetProperty("holders").EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.Object } holder && holder.TryGetProperty("pid", out JsonElement pid) ? pid.GetInt32() : null;
+
+    /// <summary>Its evidence as text.</summary>
+    public string EvidenceOf(string finding) => string.Join('\n', Find(finding).GetProperty("evidence").EnumerateArray().Select(fact => fact.GetProperty("text").GetString()));
+
+    /// <summary>All commands of all remedies.</summary>
+    public string[] Commands => [.. All.SelectMany(finding => finding.GetProperty("remedies").EnumerateArray()).SelectMany(remedy => remedy.GetProperty("commands").EnumerateArray()).Select(command => command.GetString()!)];
+
+    public override string ToString() => text;
+
+    private JsonElement Find(string finding) => All.First(found => found.GetProperty("finding").GetString() == finding);
+}
