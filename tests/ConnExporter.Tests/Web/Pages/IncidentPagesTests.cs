@@ -1,7 +1,6 @@
 using System.Text.Json;
 using ConnExporter.Incidents;
 using ConnExporter.Tests.Support;
-using ConnExporter.Texts;
 using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Http;
 
