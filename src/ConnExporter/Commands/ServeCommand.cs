@@ -12,6 +12,7 @@ using ConnExporter.Sampling;
 using ConnExporter.Web;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
+using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -41,10 +42,11 @@ internal static class ServeCommand
         using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), logging.Logger);
         using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, time, logging.Logger);
         var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
+        StatusRoutes? page = options.HasPage ? Page(options, store, diagnostician, recorder, time) : null;
         try
         {
             using var web = new WebServer(options, time, logging.Logger);
-            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web).GetAwaiter().GetResult();
+            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, page).GetAwaiter().GetResult();
         }
         catch (AccessFilesException e)
         {
@@ -56,6 +58,12 @@ internal static class ServeCommand
             Console.Error.WriteLine($"conn-exporter: cannot listen: {e.Message}");
             return ExitCode.CannotBind;
         }
+    }
+
+    private static StatusRoutes Page(ExporterOptions options, SnapshotStore store, Diagnostician diagnostician, FlightRecorder recorder, TimeProvider time)
+    {
+        var site = new PageSite(Environment.MachineName, options.TelemetryPath) { HasIncidents = recorder.Store is not null };
+        return new StatusRoutes(new StatusSite(store, diagnostician, time, site), recorder.Store is { } records ? new IncidentPages(records) : null);
     }
 
     private static string KernelRelease(ExporterOptions options)
@@ -73,7 +81,7 @@ internal static class ServeCommand
     }
 
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, StatusRoutes? page)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "conn-exporter" });
         builder.Logging.AddSerilog(logging.Logger);
@@ -87,7 +95,7 @@ internal static class ServeCommand
         builder.Services.AddHostedService(_ => sampler);
         builder.Services.AddHostedService(_ => diagnosis);
         await using WebApplication app = builder.Build();
-        var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store));
+        var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store), page);
         app.Run(web.Guard(endpoints.HandleAsync));
 
         try

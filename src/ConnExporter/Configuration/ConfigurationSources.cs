@@ -48,6 +48,7 @@ internal sealed class ConfigurationSources
         {
             ListenAddresses = [.. All(given, "web.listen-address").Select(Values.ListenAddress)],
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
+            HasPage = !Values.Switch(One(given, "web.disable-page")),
             Web = new WebOptions(
                 given[Settings.WebConfigFile].FirstOrDefault() is { } webConfig ? Values.Path(webConfig) : null,
                 Values.Switch(One(given, "web.systemd-socket")),

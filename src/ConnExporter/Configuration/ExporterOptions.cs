@@ -16,6 +16,9 @@ internal sealed record ExporterOptions
     /// <summary>The path of the metrics page.</summary>
     public required string TelemetryPath { get; init; }
 
+    /// <summary>Whether the status page and the JSON are served.</summary>
+    public bool HasPage { get; init; } = true;
+
     /// <summary>Who may connect and how many; the defaults where a test has no need of others.</summary>
     public WebOptions Web { get; init; } = WebOptions.Default;
 

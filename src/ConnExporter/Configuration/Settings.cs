@@ -31,6 +31,7 @@ internal static class Settings
         new("web.listen-address", SettingKind.ListenAddress, ":9057", "Address to listen on, [host]:port or unix:/path; may be given several times."),
         new("web.systemd-socket", SettingKind.Switch, "false", "Listen on the sockets that systemd passes on (a .socket unit) instead of web.listen-address."),
         new("web.telemetry-path", SettingKind.UrlPath, "/metrics", "Path of the metrics page."),
+        new("web.disable-page", SettingKind.Switch, "false", "Switch off the status page and /api/v1; at / is a link to the metrics then."),
         new(WebConfigFile, SettingKind.Path, null, "YAML file with TLS, client certificates, users and passwords, as Prometheus's exporters read it."),
         new(MaxRequests, SettingKind.Count, "40", "Requests answered at a time, 1 to 1000; more are told to come back (503)."),
         new(MaxConnections, SettingKind.Count, "160", "Connections open at a time, 8 to 10000."),

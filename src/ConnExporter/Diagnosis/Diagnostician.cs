@@ -37,6 +37,9 @@ internal sealed class Diagnostician
     /// <summary>What is a finding; a change counts from the next look on.</summary>
     public Thresholds Thresholds { get; set; }
 
+    /// <summary>The time that histories are told in. For any thread.</summary>
+    public TimeSpan Elapsed => time.GetElapsedTime(began);
+
     /// <summary>Takes over peaks and growth of an instance, see <see cref="ResourceTracker.Prime"/>.</summary>
     public void Prime(ResourceKind kind, string netns, string instance, double peak, double? growthPerSecond)
     {

@@ -76,6 +76,7 @@ internal sealed class ConfigurationReload
         [
             ("web.listen-address", !wanted.ListenAddresses.SequenceEqual(inForce.ListenAddresses)),
             ("web.telemetry-path", wanted.TelemetryPath != inForce.TelemetryPath),
+            ("web.disable-page", wanted.HasPage != inForce.HasPage),
             ("web.config.file, web.systemd-socket and web.max-*", wanted.Web != inForce.Web),
             ("path.procfs", wanted.ProcPath != inForce.ProcPath),
             ("path.sysfs", wanted.SysPath != inForce.SysPath),

@@ -1,6 +1,7 @@
 using System.Text;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
@@ -13,9 +14,16 @@ internal sealed class Endpoints
     private readonly string telemetryPath;
     private readonly SnapshotStore store;
     private readonly MetricsPage metrics;
+    private readonly StatusRoutes? status;
 
-    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics)
+    /// <summary>Answers from a snapshot.</summary>
+    /// <param name="telemetryPath">The path of the metrics page.</param>
+    /// <param name="store">Where the newest snapshot is.</param>
+    /// <param name="metrics">The metrics page.</param>
+    /// <param name="status">The status page; null where it is switched off.</param>
+    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics, StatusRoutes? status = null)
     {
+        this.status = status;
         this.telemetryPath = telemetryPath;
         this.store = store;
         this.metrics = metrics;
@@ -41,6 +49,11 @@ internal sealed class Endpoints
         }
 
         string path = request.Path.Value ?? "/";
+        if (path != telemetryPath && status?.Find(request, path) is { } answer)
+        {
+            return AnswerPageAsync(context, answer);
+        }
+
         return path == telemetryPath ? AnswerMetricsAsync(context) : path switch
         {
             "/" => AnswerLandingPageAsync(context),
@@ -64,10 +77,37 @@ internal sealed class Endpoints
         return AnswerAsync(context, StatusCodes.Status200OK, format.ContentType(), page);
     }
 
+    private static Task AnswerPageAsync(HttpContext context, PageAnswer answer)
+    {
+        IHeaderDictionary headers = context.Response.Headers;
+        bool compressed = AcceptsGzip(context.Request);
+        headers.Vary = "Accept-Encoding, Accept-Language";
+        headers.CacheControl = answer.CacheControl;
+        headers.ContentSecurityPolicy = PageAnswer.ContentSecurityPolicy;
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        if (answer.Tag is { } tag)
+        {
+            headers.ETag = compressed ? PageAnswer.Compressed(tag) : tag;
+            if (answer.IsKnownTo(context.Request))
+            {
+                context.Response.StatusCode = StatusCodes.Status304NotModified;
+                return Task.CompletedTask;
+            }
+        }
+
+        if (compressed)
+        {
+            headers.ContentEncoding = "gzip";
+        }
+
+        return AnswerAsync(context, answer.Status, answer.ContentType, answer.Content(compressed));
+    }
+
     private Task AnswerLandingPageAsync(HttpContext context)
     {
-        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-        return AnswerAsync(context, StatusCodes.Status200OK, "text/html; charset=utf-8", LandingPage.Render(store.Current, telemetryPath));
+        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+        return AnswerAsync(context, StatusCodes.Status200OK, "text/html; charset=utf-8", LandingPage.Render(telemetryPath));
     }
 
     private Task AnswerReadyAsync(HttpContext context)

@@ -34,6 +34,11 @@ internal static class Need
     public const string TestMachine = "test machine";
     public const string RpmBuild = "rpmbuild";
     public const string Lintian = "lintian";
+    public const string Chromium = "chromium";
+    public const string Axe = "axe-core";
+
+    /// <summary>The checker of accessibility; fetched by tests/run.</summary>
+    public static string AxeScript { get; } = Path.Join(Repository.Root, "artifacts/axe/node_modules/axe-core/axe.min.js");
 
     /// <summary>The reason to skip; null where nothing is missing.</summary>
     public static string? FirstMissing(IEnumerable<string> needs) => needs.Select(Missing).FirstOrDefault(reason => reason is not null);
@@ -43,6 +48,7 @@ internal static class Need
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
         TestMachine => File.Exists(Path.Join(Repository.Root, "artifacts/machine/root/usr/lib/systemd/systemd")) ? null : "needs the Debian that tests/machine/prepare makes",
+        Axe => File.Exists(AxeScript) ? null : $"needs axe-core (npm install --prefix {Path.Join(Repository.Root, "artifacts/axe")} axe-core, as tests/run does)",
         _ => OnPath(need) ? null : $"needs the program {need} (Debian: apt install {Package(need)})",
     };
 

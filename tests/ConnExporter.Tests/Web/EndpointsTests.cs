@@ -181,7 +181,7 @@ public class EndpointsTests
 
         answer.Status.ShouldBe(200);
         answer.Header("Content-Type").ShouldBe("text/html; charset=utf-8");
-        answer.Header("Content-Security-Policy").ShouldBe("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+        answer.Header("Content-Security-Policy").ShouldBe("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
         answer.Text.ShouldNotContain("<script");
     }
 

@@ -1,0 +1,173 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using ConnExporter.Incidents;
+using ConnExporter.Terminal;
+using ConnExporter.Texts;
+
+namespace ConnExporter.Web.Pages;
+
+/// <summary>What the flight recorder kept, to be read in a browser. It reads the disk, one request at a time, so that a disk that hangs costs these pages and no others.</summary>
+internal sealed class IncidentPages(IncidentStore store)
+{
+    /// <summary>Incidents on the page, the newest first.</summary>
+    public const int Shown = 100;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly Lock gate = new();
+
+    /// <summary>The list of incidents.</summary>
+    /// <exception cref="IncidentException">The records cannot be read, for whatever reason.</exception>
+    public string RenderList(TextBook texts) => Alone(() =>
+    {
+        Incident[] incidents = [.. Incident.Group(store.List()).Reverse()];
+        var page = new HtmlWriter();
+        SubPage.Begin(page, texts["page.incidents"], "", texts);
+        if (incidents.Length == 0)
+        {
+            page.Add($"<p>{texts["page.no_rows"]}</p>");
+        }
+        else
+        {
+            page.Add($"""
+                <div class="scroll" role="region" tabindex="0" aria-label="{texts["page.incidents"]}"><table><thead><tr><th scope="col">{texts["page.incident"]}</th><th scope="col">{texts["cli.incidents.lasted"]}</th><th scope="col">{texts["cli.incidents.worst"]}</th><th scope="col">{texts["cli.incidents.findings"]}</th></tr></thead><tbody>
+
+                """);
+            foreach (Incident incident in incidents.Take(Shown))
+            {
+                page.Add($"""
+                    <tr><td><a href="incidents/{incident.Id}?lang={texts.Language.Tag()}">{PageFormat.Time(incident.BeganAt)}</a></td><td>{(incident.EndedAt is { } end ? TextBook.FormatTime(end - incident.BeganAt) : texts["cli.incidents.open"])}</td><td>{SeverityOf(incident.Worst, texts)}</td><td>{FindingsOf(incident)}</td></tr>
+
+                    """);
+            }
+
+            page.Add($"</tbody></table></div>\n");
+            if (incidents.Length > Shown)
+            {
+                page.Add($"<p class=\"none\">{texts["page.more_rows", ("count", incidents.Length - Shown)]} <code>conn-exporter incidents</code></p>\n");
+            }
+        }
+
+        SubPage.End(page);
+        return page.ToString();
+    });
+
+    /// <summary>One incident: its worst record, or another.</summary>
+    /// <param name="id">Its id, from anybody: it only chooses.</param>
+    /// <param name="number">The record; null for the worst.</param>
+    /// <param name="texts">The language around it; the record keeps the one it was written in.</param>
+    /// <returns>Null where there is no such incident, or no such record of it.</returns>
+    /// <exception cref="IncidentException">It cannot be read.</exception>
+    public string? Render(string id, int? number, TextBook texts) => Alone(() =>
+    {
+        Incident? incident = Find(id);
+        IncidentRecord? shown = number is null ? incident?.Worst : incident?.Records.FirstOrDefault(record => record.Number == number);
+        if (incident is null || shown is null)
+        {
+            return null;
+        }
+
+        var text = new Lines(store.Read(shown, record => DiagnosisText.Render(record.GetProperty("diagnosis"), texts, TerminalStyle.Plain)));
+        var page = new HtmlWriter();
+        SubPage.Begin(page, texts["page.incident_of", ("time", PageFormat.Time(incident.BeganAt))], "../", texts);
+        page.Add($"<ul>\n");
+        foreach (IncidentRecord record in incident.Records)
+        {
+            string label = $"{record.Number} · {PageFormat.Time(record.WrittenAt)} · {record.EventLabel} · {SeverityOf(record, texts)}";
+            page.Add($"""
+                <li><a href="{id}?record={record.Number}&amp;lang={texts.Language.Tag()}"{(record == shown ? Current : None)}>{label}</a></li>
+
+                """);
+        }
+
+        page.Add($"""
+            <li><a href="{id}.json">JSON</a></li>
+            </ul>
+            <pre class="runbook" tabindex="0">{text}</pre>
+
+            """);
+        SubPage.End(page);
+        return page.ToString();
+    });
+
+    /// <summary>All records of one incident, as <c>conn-exporter incidents show --json</c> prints them.</summary>
+    /// <returns>Null where there is no such incident.</returns>
+    /// <exception cref="IncidentException">One cannot be read.</exception>
+    public byte[]? Json(string id) => Alone(() =>
+    {
+        if (Find(id) is not { } incident)
+        {
+            return null;
+        }
+
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, JsonOptions))
+        {
+            json.WriteStartArray();
+            foreach (IncidentRecord record in incident.Records)
+            {
+                store.Read(record, content =>
+                {
+                    content.WriteTo(json);
+                    return true;
+                });
+            }
+
+            json.WriteEndArray();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    });
+
+    private static HtmlWriter Current
+    {
+        get
+        {
+            var attribute = new HtmlWriter();
+            attribute.Add($" aria-current=\"page\"");
+            return attribute;
+        }
+    }
+
+    private static HtmlWriter None => new();
+
+    private Incident? Find(string id) => Incident.Group(store.List()).FirstOrDefault(incident => incident.Id == id);
+
+    private string FindingsOf(Incident incident)
+    {
+        try
+        {
+            return store.Read(incident.Worst, record => string.Join(", ", record.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
+                .Where(finding => finding.GetProperty("severity").GetString() != "info").Select(finding => finding.GetProperty("title").GetString())));
+        }
+        catch (IncidentException e)
+        {
+            // What cannot be read is listed as what it is.
+            return $"({e.Message})";
+        }
+    }
+
+    private static string SeverityOf(IncidentRecord record, TextBook texts) => record.Severity is "none" ? texts["page.ok"] : texts[$"severity.{record.Severity}"];
+
+    private T Alone<T>(Func<T> work)
+    {
+        if (!gate.TryEnter(Patience))
+        {
+            throw new IncidentException($"{store.Directory}: the disk does not answer");
+        }
+
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IncidentException($"{store.Directory}: {e.Message}", e);
+        }
+        finally
+        {
+            gate.Exit();
+        }
+    }
+}

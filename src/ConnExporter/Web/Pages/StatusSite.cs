@@ -1,0 +1,152 @@
+using System.Buffers;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using ConnExporter.Diagnosis;
+using ConnExporter.Sampling;
+using ConnExporter.Texts;
+using ConnExporter.Web.Api;
+
+namespace ConnExporter.Web.Pages;
+
+/// <summary>What the status page and the JSON show of the newest report: each document is rendered at most once a report and language, compressed at most once, whoever asks how often.</summary>
+internal sealed class StatusSite
+{
+    // It is served as application/json and never put into markup as it is; escaping every '<' would double the page's parts.
+    private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly SnapshotStore store;
+    private readonly Diagnostician diagnostician;
+    private readonly TimeProvider time;
+    private readonly Lock gate = new();
+    private readonly Dictionary<(Document Document, Language Language), Rendering> renderings = [];
+    private readonly Dictionary<Language, PageParts> parts = [];
+    private PageView? view;
+
+    public StatusSite(SnapshotStore store, Diagnostician diagnostician, TimeProvider time, PageSite site)
+    {
+        this.store = store;
+        this.diagnostician = diagnostician;
+        this.time = time;
+        Site = site;
+    }
+
+    /// <summary>What a document can be.</summary>
+    public enum Document
+    {
+        /// <summary>The status page.</summary>
+        Page,
+
+        /// <summary>Its parts as JSON, for its script.</summary>
+        Parts,
+
+        /// <summary>Resources and findings.</summary>
+        Diagnosis,
+
+        /// <summary>The tables.</summary>
+        Snapshot,
+
+        /// <summary>The last ten minutes.</summary>
+        History,
+    }
+
+    /// <summary>What does not change.</summary>
+    public PageSite Site { get; }
+
+    /// <summary>A document of the newest report.</summary>
+    /// <returns>Null before the first report.</returns>
+    public Rendering? Get(Document document, Language language)
+    {
+        lock (gate)
+        {
+            Snapshot snapshot = store.Current;
+            if (snapshot.Report is not { } report)
+            {
+                return null;
+            }
+
+            if (!ReferenceEquals(view?.Report, report))
+            {
+                view = PageView.Of(snapshot, report, diagnostician, time);
+                renderings.Clear();
+                parts.Clear();
+            }
+
+            if (!renderings.TryGetValue((document, language), out Rendering? rendering))
+            {
+                rendering = new Rendering(Render(document, view!, language), $"\"{report.At.UtcTicks:x}-{language.Tag()}\"");
+                renderings.Add((document, language), rendering);
+            }
+
+            return rendering;
+        }
+    }
+
+    private byte[] Render(Document document, PageView shown, Language language) => document switch
+    {
+        Document.Page => Encoding.UTF8.GetBytes(StatusPage.Render(PartsOf(shown, language), TextBook.Of(language), Site)),
+        Document.Parts => Write(json => PageJson.Write(json, PartsOf(shown, language), shown.Report.At)),
+        Document.Diagnosis => Write(json => ReportJson.Write(json, shown.Snapshot, Site.HostName, TextBook.Of(language), NotSeen.Of(shown.Snapshot))),
+        Document.Snapshot => Write(json => SnapshotJson.Write(json, shown)),
+        _ => Write(json => HistoryJson.Write(json, shown)),
+    };
+
+    private PageParts PartsOf(PageView shown, Language language)
+    {
+        if (!parts.TryGetValue(language, out PageParts? rendered))
+        {
+            rendered = PageParts.Of(shown, TextBook.Of(language), Site);
+            parts.Add(language, rendered);
+        }
+
+        return rendered;
+    }
+
+    private static byte[] Write(Action<Utf8JsonWriter> content)
+    {
+        var buffer = new ArrayBufferWriter<byte>(16 * 1024);
+        using (var json = new Utf8JsonWriter(buffer, Json))
+        {
+            content(json);
+        }
+
+        return [.. buffer.WrittenSpan, (byte)'\n'];
+    }
+
+    /// <summary>A document's bytes, which nobody changes any more.</summary>
+    internal sealed class Rendering(byte[] plain, string tag)
+    {
+        private readonly Lock gate = new();
+        private byte[]? gzip;
+
+        /// <summary>Its entity tag.</summary>
+        public string Tag { get; } = tag;
+
+        /// <summary>The bytes.</summary>
+        /// <param name="compressed">Whether with gzip.</param>
+        public byte[] Get(bool compressed)
+        {
+            if (!compressed)
+            {
+                return plain;
+            }
+
+            lock (gate)
+            {
+                return gzip ??= Compress(plain);
+            }
+        }
+
+        private static byte[] Compress(byte[] content)
+        {
+            using var packed = new MemoryStream(content.Length / 5);
+            using (var stream = new GZipStream(packed, CompressionLevel.Fastest))
+            {
+                stream.Write(content);
+            }
+
+            return packed.ToArray();
+        }
+    }
+}
