@@ -110,6 +110,19 @@ public class HouseTests
     }
 
     [Theory]
+    [InlineData("docs/runbooks", "Runbooks")]
+    [InlineData("src/ConnExporter/Texts", "Texts")]
+    [InlineData("src/ConnExporter/Web/Pages/Assets", "Web")]
+    public void What_belongs_into_the_program_is_listed_in_its_project(string folder, string prefix)
+    {
+        // C# sources lie beside the texts.
+        string[] files = [.. Directory.EnumerateFiles(Path.Join(Root, folder), "*", SearchOption.AllDirectories).Where(path => !path.EndsWith(".cs", StringComparison.Ordinal))
+            .Select(path => $"{prefix}/{Path.GetRelativePath(Path.Join(Root, folder), path)}")];
+
+        typeof(MetricFamily).Assembly.GetManifestResourceNames().Where(name => name.StartsWith(prefix + "/", StringComparison.Ordinal)).Order().ShouldBe(files.Order());
+    }
+
+    [Theory]
     [InlineData("README.md")]
     [InlineData("CHANGELOG.md")]
     [InlineData("CONTRIBUTING.md")]
