@@ -32,6 +32,13 @@ public sealed class IncidentTests : IDisposable
         JsonElement holder = finding.GetProperty("holders").EnumerateArray().First();
         holder.GetProperty("name").GetString().ShouldBe("sleep");
         holder.GetProperty("pid").GetInt32().ShouldBe(pid);
+        incident.GetProperty("history").GetProperty("series").EnumerateArray().Where(series => series.GetProperty("resource").GetString() == "process_file_descriptors")
+            .ShouldContain(series => series.GetProperty("points").GetArrayLength() > 0);
+        foreach (string table in new[] { "destinations", "listeners", "units", "processes", "namespaces", "settings", "collectors" })
+        {
+            incident.GetProperty("tables").TryGetProperty(table, out _).ShouldBeTrue(table);
+        }
+
         Finished text = await RunAsync("incidents", "show", "last");
         text.ExitCode.ShouldBe(0);
         text.Output.ShouldContain($"pid {pid}");

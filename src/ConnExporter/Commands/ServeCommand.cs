@@ -39,7 +39,7 @@ internal static class ServeCommand
         using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger);
         var diagnostician = new Diagnostician(
             RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
-        using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), logging.Logger);
+        using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), time, logging.Logger);
         using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, time, logging.Logger);
         var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
         StatusRoutes? page = options.HasPage ? Page(options, store, diagnostician, recorder, time) : null;

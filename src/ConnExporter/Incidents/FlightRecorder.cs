@@ -19,6 +19,7 @@ internal sealed class FlightRecorder : IDisposable
     private readonly IncidentStore? store;
     private readonly ILogger log;
     private readonly string kernel;
+    private readonly TimeProvider time;
     private readonly IncidentFollower follower = new();
     private readonly BlockingCollection<(IncidentRecord Record, Snapshot Snapshot)> queue = new(Waiting);
     private readonly Thread? thread;
@@ -33,12 +34,14 @@ internal sealed class FlightRecorder : IDisposable
     /// <param name="diagnostician">Knows the history.</param>
     /// <param name="directory">The directory; null to count incidents and record none.</param>
     /// <param name="kernel">The release of the kernel.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="log">The log.</param>
-    public FlightRecorder(RecorderOptions options, Diagnostician diagnostician, string? directory, string kernel, ILogger log)
+    public FlightRecorder(RecorderOptions options, Diagnostician diagnostician, string? directory, string kernel, TimeProvider time, ILogger log)
     {
         this.options = options;
         this.diagnostician = diagnostician;
         this.kernel = kernel;
+        this.time = time;
         this.log = log;
         if (directory is null)
         {
@@ -108,7 +111,7 @@ internal sealed class FlightRecorder : IDisposable
         {
             try
             {
-                store.Write(record, IncidentJson.Write(record, snapshot, Environment.MachineName, kernel, diagnostician.HistoryOf), options.MaxCount, options.MaxBytes);
+                store.Write(record, IncidentJson.Write(record, snapshot, Environment.MachineName, kernel, diagnostician, time), options.MaxCount, options.MaxBytes);
                 Interlocked.Increment(ref written);
                 lastFailure = null;
                 log.Information("Incident {Incident} ({Event}) is recorded: conn-exporter incidents show {Incident}", record.Incident, record.EventLabel, record.Incident);
