@@ -20,6 +20,7 @@ ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 WORKDIR /src
 COPY Directory.Build.props Directory.Packages.props global.json .editorconfig ./
 COPY src/ src/
+COPY docs/runbooks/ docs/runbooks/
 RUN dotnet publish src/ConnExporter -c Release -r linux-x64 --artifacts-path artifacts/release -o /out \
       -p:RestoreLockedMode=true -p:EnableSourceControlManagerQueries=false -p:SourceRevisionId=$REVISION
 # Passwords are checked with the system's libcrypt, which the final image lacks.

@@ -18,7 +18,7 @@ public sealed class StuckReadTests
     public async Task A_read_that_never_returns_stops_its_own_collector_and_nothing_else(string file, params string[] stuck)
     {
         using var proc = ProcTree.With(file, LibC.MakeFifo);
-        await using Daemon daemon = await Daemon.StartReadyAsync([$"--path.procfs={proc.Path}", "--collector.states.interval=1s", "--collector.ports.interval=1s", "--collector.processes.interval=1s"]);
+        await using Daemon daemon = await Daemon.StartReadyAsync([$"--path.procfs={proc.Path}", "--collector.states.interval=1s", "--collector.ports.interval=1s", "--collector.processes.interval=1s", "--collector.settings.interval=1s"]);
 
         Page before = await daemon.ScrapeAsync();
         foreach (string collector in before.Collectors)

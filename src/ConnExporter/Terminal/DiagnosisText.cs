@@ -9,6 +9,7 @@ namespace ConnExporter.Terminal;
 internal sealed class DiagnosisText
 {
     private const int BarWidth = 16;
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
     private static readonly string[] ConntrackKinds = ["sources", "destinations", "protocols", "states"];
     private const string Missing = "–";
     private readonly TextBook book;
@@ -39,7 +40,10 @@ internal sealed class DiagnosisText
         string verdict = Text(document, "verdict")!;
         Line(style.Faint($"conn-exporter {Text(document, "exporter")} · {Text(document, "host")} · {at.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}"));
         int bad = findings.Count(finding => Text(finding, "severity") != "info");
-        Line(style.Severity(verdict == "info" ? "ok" : verdict, bad == 0 ? book["cli.verdict.ok"] : book["cli.verdict." + verdict, ("title", Text(findings[0], "title")!)] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : "")));
+        Paragraph(
+            "",
+            bad == 0 ? book["cli.verdict.ok"] : book["cli.verdict." + verdict, ("title", Text(findings[0], "title")!)] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : ""),
+            line => style.Severity(verdict == "info" ? "ok" : verdict, line));
         Line();
         WriteResources(document.GetProperty("resources"));
         for (int i = 0; i < findings.Length; i++)
@@ -89,7 +93,7 @@ internal sealed class DiagnosisText
         DateTimeOffset since = finding.GetProperty("since").GetDateTimeOffset();
         string netns = Text(finding, "netns") == Kernel.KernelSource.OwnNamespace ? "" : $" [netns {Text(finding, "netns")}]";
         Paragraph($"{number}. ", $"{book["severity." + severity].ToUpperInvariant()} {Text(finding, "title")}{netns}", line => style.Severity(severity, line));
-        if (at - since >= TimeSpan.FromSeconds(5))
+        if (at - since >= Fresh)
         {
             Paragraph("   ", book["cli.since", ("time", since.ToString("HH:mm:ss", CultureInfo.InvariantCulture)), ("ago", at - since)]);
         }
@@ -106,7 +110,7 @@ internal sealed class DiagnosisText
 
         foreach (JsonElement holder in finding.GetProperty("holders").EnumerateArray())
         {
-            Paragraph("   ", book["cli.held_by", ("holder", Describe(holder, since))]);
+            Paragraph("   ", book["cli.held_by", ("holder", Describe(holder, since, at))]);
         }
 
         JsonElement[] remedies = [.. finding.GetProperty("remedies").EnumerateArray()];
@@ -133,7 +137,7 @@ internal sealed class DiagnosisText
         Paragraph("        ", $"{Text(remedy, "effect")} {book["cli.risk", ("risk", Text(remedy, "risk")!)]}", style.Faint);
     }
 
-    private string Describe(JsonElement holder, DateTimeOffset since)
+    private string Describe(JsonElement holder, DateTimeOffset since, DateTimeOffset at)
     {
         string name = Text(holder, "name")!;
         var parts = new List<string>();
@@ -144,11 +148,23 @@ internal sealed class DiagnosisText
 
         if (holder.TryGetProperty("started_at", out JsonElement started))
         {
+            // What a single look sees begins with it.
+            if (at - since < Fresh)
+            {
+                parts.Add(book["cli.started_ago", ("time", at - started.GetDateTimeOffset())]);
+                return Join(holder, name, parts);
+            }
+
             // A process that is younger than the trouble was restarted in vain; one that is a little older may have brought it.
             TimeSpan before = since - started.GetDateTimeOffset();
             parts.Add(before < TimeSpan.Zero ? book["cli.started_after", ("time", -before)] : book["cli.started_before", ("time", before)]);
         }
 
+        return Join(holder, name, parts);
+    }
+
+    private string Join(JsonElement holder, string name, List<string> parts)
+    {
         string unit = Text(holder, "unit") is { } known && known != name ? $"{known}: " : "";
         string count = holder.TryGetProperty("count", out JsonElement held) ? $", {book["cli.holds", ("count", held.GetUInt64())]}" : "";
         return unit + name + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;

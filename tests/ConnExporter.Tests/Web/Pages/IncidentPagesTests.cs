@@ -17,7 +17,7 @@ public sealed class IncidentPagesTests : IDisposable
     {
         var store = new IncidentStore(directory.Path);
         var record = new IncidentRecord(Id, 1, IncidentEvent.Begin, "critical");
-        store.Write(record, IncidentJson.Write(record, bench.Store.Current, "host-1", "6.18.0", _ => []), maxCount: 10, maxBytes: 1 << 20);
+        store.Write(record, IncidentJson.Write(record, bench.Store.Current, "host-1", "6.18.0", bench.Diagnostician, bench.Time), maxCount: 10, maxBytes: 1 << 20);
         routes = new StatusRoutes(bench.Site, new IncidentPages(store));
     }
 

@@ -16,11 +16,9 @@ namespace ConnExporter.Tests.Web.Pages;
 /// <summary>A status site of played readings: a small host on which the ports towards one destination and the descriptors of one process run out.</summary>
 internal sealed class PageBench
 {
-    private readonly Diagnostician diagnostician;
-
     public PageBench(string process = "api-server", params IEnumerable<Reading> more)
     {
-        diagnostician = new Diagnostician(RuleList.All, new Thresholds { For = TimeSpan.Zero }, Time, (_, e) => throw new InvalidOperationException("a rule failed", e));
+        Diagnostician = new Diagnostician(RuleList.All, new Thresholds { For = TimeSpan.Zero }, Time, (_, e) => throw new InvalidOperationException("a rule failed", e));
         CensusReading census = ObservationBench.CensusOf(
             destinations: [new("10.0.0.7", "10.0.0.5", "6379", 24_000, 3_500, 0), new("10.0.0.7", "10.0.0.9", "443", 12, 0, 0), new("other", "other", "other", 4, 0, 0)],
             listeners: [new("0.0.0.0", "443", "nginx.service", "nginx", 3, 120, 2, 0, Owner: null)],
@@ -38,11 +36,13 @@ internal sealed class PageBench
             .. more,
         ];
         Store = new SnapshotStore(Snapshot.Empty(Time));
-        Site = new StatusSite(Store, diagnostician, Time, new PageSite("host-1", "/metrics"));
+        Site = new StatusSite(Store, Diagnostician, Time, new PageSite("host-1", "/metrics"));
         Routes = new StatusRoutes(Site);
     }
 
     public ManualTime Time { get; } = new();
+
+    public Diagnostician Diagnostician { get; }
 
     public List<Reading> Readings { get; }
 
@@ -73,7 +73,7 @@ internal sealed class PageBench
                     }),
                 ],
             });
-            DiagnosisReport report = diagnostician.Look(Store.Current);
+            DiagnosisReport report = Diagnostician.Look(Store.Current);
             Store.Update(snapshot => snapshot with { Report = report });
         }
 
