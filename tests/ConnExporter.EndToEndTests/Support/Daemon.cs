@@ -77,11 +77,20 @@ internal sealed partial class Daemon : IAsyncDisposable
     public static async Task<Daemon> StartReadyAsync(Launch launch)
     {
         Daemon daemon = await StartAsync(launch);
-        await Eventually.Holds(async () =>
+        try
         {
-            using HttpResponseMessage answer = await daemon.Client.GetAsync("/-/ready");
-            answer.StatusCode.ShouldBe(HttpStatusCode.OK);
-        });
+            await Eventually.Holds(async () =>
+            {
+                using HttpResponseMessage answer = await daemon.Client.GetAsync("/-/ready");
+                answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+            });
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+
         return daemon;
     }
 
