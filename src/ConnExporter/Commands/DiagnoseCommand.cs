@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Immutable;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using ConnExporter.Census;
@@ -36,8 +37,9 @@ internal static class DiagnoseCommand
         var style = TerminalStyle.OfOutput(Environment.GetEnvironmentVariable);
         while (true)
         {
-            using JsonDocument document = Look(options, book);
-            string report = asJson ? Print(document) : DiagnosisText.Render(document.RootElement, book, style);
+            ReadOnlyMemory<byte> json = Look(options, book);
+            using var document = JsonDocument.Parse(json);
+            string report = asJson ? Encoding.UTF8.GetString(json.Span) + "\n" : DiagnosisText.Render(document.RootElement, book, style);
             if (watch && !asJson)
             {
                 // In place: home, then what the last report had more.
@@ -55,7 +57,7 @@ internal static class DiagnoseCommand
         }
     }
 
-    private static JsonDocument Look(ExporterOptions options, TextBook book)
+    private static ReadOnlyMemory<byte> Look(ExporterOptions options, TextBook book)
     {
         TimeProvider time = TimeProvider.System;
         long start = time.GetTimestamp();
@@ -103,61 +105,47 @@ internal static class DiagnoseCommand
 
     private static IEnumerable<NotSeen> MissingHistory(RunningExporter running, TextBook book)
     {
-        if (running.Report is not null)
+        if (running.HasTold)
         {
             yield break;
         }
 
         if (running.Refusal is { } reason)
         {
-            yield return new NotSeen("history", book["cli.daemon_denied", ("address", running.Address.ToString()), ("reason", reason)]);
+            yield return new NotSeen("history", book["cli.daemon_denied", ("address", running.Address), ("reason", reason)]);
             yield break;
         }
 
         string slow = string.Join(", ", RuleList.All.Where(rule => rule.NeedsHistory).Select(rule => rule.Id));
         if (slow.Length > 0)
         {
-            yield return new NotSeen(slow, book["cli.needs_history", ("address", running.Address.ToString())]);
+            yield return new NotSeen(slow, book["cli.needs_history", ("address", running.Address)]);
         }
     }
 
     // The running exporter knows since when, and what takes longer than a look.
-    private static JsonDocument Document(Snapshot snapshot, TextBook book, IEnumerable<NotSeen> notSeen, ConntrackTop? conntrack, RunningExporter running)
+    private static ReadOnlyMemory<byte> Document(Snapshot snapshot, TextBook book, IEnumerable<NotSeen> notSeen, ConntrackTop? conntrack, RunningExporter running)
     {
         DiagnosisReport report = snapshot.Report!;
-        var known = running.Findings.ToDictionary(finding => (finding.GetProperty("finding").GetString()!, finding.GetProperty("netns").GetString()!));
         ImmutableArray<Finding> findings =
         [
-            .. report.Findings.Select(finding => known.TryGetValue((finding.Id, finding.Netns), out JsonElement before) && before.GetProperty("since").GetDateTimeOffset() is var since && since < finding.Since
-                ? finding with { Since = since }
+            .. report.Findings.Select(finding => running.Findings.FirstOrDefault(found => found.Id == finding.Id && found.Netns == finding.Netns) is { } before && before.Since < finding.Since
+                ? finding with { Since = before.Since }
                 : finding),
         ];
-        HashSet<string> slow = [.. RuleList.All.Where(rule => rule.NeedsHistory).Select(rule => rule.Id)];
+        ImmutableArray<JsonElement> slow =
+        [
+            .. running.Findings
+                .Where(found => RuleList.All.Any(rule => rule.NeedsHistory && rule.Id == found.Id) && !findings.Any(finding => finding.Id == found.Id && finding.Netns == found.Netns))
+                .Select(found => found.Json),
+        ];
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, JsonOptions))
         {
-            ReportJson.Write(
-                json,
-                snapshot with { Report = report with { Findings = findings } },
-                Environment.MachineName,
-                book,
-                notSeen,
-                conntrack,
-                [.. known.Where(pair => slow.Contains(pair.Key.Item1) && !findings.Any(finding => finding.Id == pair.Key.Item1 && finding.Netns == pair.Key.Item2)).Select(pair => pair.Value)]);
+            ReportJson.Write(json, snapshot with { Report = report with { Findings = findings } }, Environment.MachineName, book, notSeen, conntrack, slow);
         }
 
-        return JsonDocument.Parse(buffer.WrittenMemory);
-    }
-
-    private static string Print(JsonDocument document)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, JsonOptions))
-        {
-            document.WriteTo(json);
-        }
-
-        return System.Text.Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
+        return buffer.WrittenMemory;
     }
 
     private static int ExitCodeOf(JsonElement document) => document.GetProperty("verdict").GetString() switch

@@ -121,7 +121,7 @@ internal static class IncidentsCommand
 
     private static IEnumerable<string> FindingsOf(JsonElement root) => root.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
         .Where(finding => finding.GetProperty("severity").GetString() != "info")
-        .Select(finding => $"{finding.GetProperty("finding").GetString()} ({finding.GetProperty("instance").GetString()})");
+        .Select(finding => Visible.Of($"{finding.GetProperty("finding").GetString()} ({finding.GetProperty("instance").GetString()})"));
 
     private static string Text(IncidentStore store, Incident incident, IncidentRecord record, Language? language)
     {
@@ -133,7 +133,7 @@ internal static class IncidentsCommand
     private static string Text(JsonElement root, Incident incident, IncidentRecord record, TextBook book, TerminalStyle style)
     {
         var text = new StringBuilder();
-        text.Append(style.Strong(book["cli.incidents.title", ("id", incident.Id), ("kernel", root.GetProperty("kernel").GetString()!)])).Append('\n');
+        text.Append(style.Strong(book["cli.incidents.title", ("id", incident.Id), ("kernel", Visible.Of(root.GetProperty("kernel").GetString()!))])).Append('\n');
         foreach (IncidentRecord each in incident.Records)
         {
             text.Append(CultureInfo.InvariantCulture, $"{(each == record ? '>' : ' ')} {each.Number,3}  {each.WrittenAt:yyyy-MM-dd HH:mm:ss} UTC  {each.EventLabel,-7} {(each.Event == IncidentEvent.End ? "" : book["severity." + each.Severity])}\n");

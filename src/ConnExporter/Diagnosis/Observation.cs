@@ -146,6 +146,11 @@ internal sealed class Observation
     /// <summary>What the census knows of a listener.</summary>
     public CensusReading.ListenerRow? ListenerOf(string address, string port) => listeners.GetValueOrDefault((address, port));
 
+    /// <summary>The process that holds a listener; null where it is not known.</summary>
+    public Holder? HolderOfListener(string address, string port) => ListenerOf(address, port) is { } row && (row.Process != Labels.Unknown || row.Unit != Labels.None)
+        ? Holder.Of(row.Process, row.Unit) with { ProcessId = row.Owner?.Pid, StartedAt = StartOf(row.Owner?.StartTicks) }
+        : null;
+
     /// <summary>Who was seen to connect to a destination, most often first.</summary>
     public IEnumerable<Holder> HoldersOfDestination(string address, string port) => (Census?.Sightings ?? [])
         .Where(row => row.Address == address && row.Port == port && (row.Process != Labels.Unknown || row.Unit != Labels.None))

@@ -27,14 +27,15 @@ internal sealed class History
     public HistoryPoint Newest => this[Count - 1];
 
     /// <summary>Adds a value; times do not go back.</summary>
-    public void Add(TimeSpan at, double value)
+    /// <returns>Whether it is a point of its own; else it went into the newest.</returns>
+    public bool Add(TimeSpan at, double value)
     {
         long number = at.Ticks / slot.Ticks;
         if (number == newestSlot)
         {
             ref HistoryPoint newest = ref points[(first + Count - 1) % points.Length];
             newest = new HistoryPoint(at, Math.Max(newest.Value, value));
-            return;
+            return false;
         }
 
         newestSlot = number;
@@ -45,6 +46,7 @@ internal sealed class History
         }
 
         points[(first + Count++) % points.Length] = new HistoryPoint(at, value);
+        return true;
     }
 
     /// <summary>The highest value since a time; null where there is none.</summary>

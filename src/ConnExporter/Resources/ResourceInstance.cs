@@ -32,5 +32,8 @@ internal sealed record ResourceInstance(ResourceKind Kind, string Netns, string 
     /// <summary>The highest of the last 60 s.</summary>
     public double PeakRatio => Ratio(Peak);
 
+    /// <summary>How much later it is used up with another limit; null where it does not grow, or the limit is no higher.</summary>
+    public TimeSpan? TimeWonBy(double limit) => GrowthPerSecond is { } growth && limit > Limit ? TimeSpan.FromSeconds((limit - Limit) / growth) : null;
+
     private double Ratio(double used) => Limit > 0 ? used / Limit : 1;
 }

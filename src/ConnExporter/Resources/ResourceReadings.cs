@@ -74,7 +74,7 @@ internal static class ResourceReadings
             // The queue takes one more than its limit (net/core/sock.c, sk_acceptq_is_full).
             string name = Endpoint(row.Address, row.Port);
             CensusReading.ListenerRow? counted = seen.ListenerOf(row.Address, row.Port);
-            Holder? holder = counted is null or { Process: Labels.Unknown, Unit: Labels.None } ? null : Holder.Of(counted.Process, counted.Unit) with { ProcessId = counted.Owner?.Pid, StartedAt = seen.StartOf(counted.Owner?.StartTicks) };
+            Holder? holder = seen.HolderOfListener(row.Address, row.Port);
             yield return new(ResourceKind.AcceptQueue, seen.Netns, name, row.Queue, row.Limit + 1.0) { Peak = row.Peak, Holder = holder, Timestamp = seen.TimestampOf(listeners) };
             if (counted is not null && row.Limit > 0)
             {

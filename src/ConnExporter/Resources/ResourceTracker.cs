@@ -80,10 +80,12 @@ internal sealed class ResourceTracker
         {
             track.Timestamp = instance.Timestamp;
             track.SampledAt = now;
-            track.History.Add(now, instance.Used);
 
-            // A queue comes and goes in milliseconds: there is no trend in it.
-            track.Growth = instance.Kind is ResourceKind.AcceptQueue or ResourceKind.SynQueue ? null : Forecast.Growth(track.History.Since(now - Length), instance.Limit) ?? track.PrimedGrowth;
+            // A queue comes and goes in milliseconds: there is no trend in it. For the others it is looked for when there is another point to look at.
+            if (track.History.Add(now, instance.Used) && instance.Kind is not (ResourceKind.AcceptQueue or ResourceKind.SynQueue))
+            {
+                track.Growth = Forecast.Growth(track.History.Since(now - Length), instance.Limit) ?? track.PrimedGrowth;
+            }
         }
 
         return instance with

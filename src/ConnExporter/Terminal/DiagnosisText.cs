@@ -131,7 +131,7 @@ internal sealed class DiagnosisText
         foreach (JsonElement command in remedy.GetProperty("commands").EnumerateArray())
         {
             // To be copied: never broken.
-            Line($"        $ {command.GetString()}");
+            Line($"        $ {Visible.Of(command.GetString()!)}");
         }
 
         Paragraph("        ", $"{Text(remedy, "effect")} {book["cli.risk", ("risk", Text(remedy, "risk")!)]}", style.Faint);
@@ -230,7 +230,8 @@ internal sealed class DiagnosisText
 
     private void Line(string line = "") => text.Append(line).Append('\n');
 
-    private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
+    // Names come from others: what commands a terminal is shown, not done.
+    private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString() is { } text ? Visible.Of(text) : null;
 
     private static TimeSpan? Seconds(JsonElement element, string name) =>
         element.GetProperty(name) is { ValueKind: JsonValueKind.Number } seconds ? TimeSpan.FromSeconds(seconds.GetDouble()) : null;

@@ -42,7 +42,7 @@ internal sealed class AcceptQueueOverflowing() : Rule("accept_queue_overflowing"
         }
 
         ListenersReading.Row worst = full[0].Row;
-        Holder? holder = SocketHolding.OfListener(seen, worst.Address, worst.Port);
+        Holder? holder = seen.HolderOfListener(worst.Address, worst.Port);
         return new Verdict(severity, NameOf(worst))
         {
             Evidence =
@@ -52,7 +52,7 @@ internal sealed class AcceptQueueOverflowing() : Rule("accept_queue_overflowing"
                     "accept_queue_of_listener", ("instance", NameOf(pair.Row)), ("queue", pair.Row.Queue), ("limit", pair.Row.Limit), ("peak", pair.Row.Peak), ("drops", (ulong)pair.Drops))),
                 .. Defaults.Contains(worst.Limit) ? [new Fact("limit_is_somaxconn_default", ("limit", worst.Limit))] : Array.Empty<Fact>(),
             ],
-            Holders = [.. full.Take(Shown).Select(pair => SocketHolding.OfListener(seen, pair.Row.Address, pair.Row.Port) is { } of ? of with { Count = pair.Row.Queue } : null).OfType<Holder>().Distinct()],
+            Holders = [.. full.Take(Shown).Select(pair => seen.HolderOfListener(pair.Row.Address, pair.Row.Port) is { } of ? of with { Count = pair.Row.Queue } : null).OfType<Holder>().Distinct()],
             Remedies =
             [
                 ListenerRemedies.Relisten(seen, worst.Limit, holder),

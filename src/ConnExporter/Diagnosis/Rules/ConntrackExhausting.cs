@@ -66,12 +66,10 @@ internal static class ConntrackRoom
             ? new Remedy(
                 "do_not_track",
                 RemedyKind.Platform,
-                HostCommand.Within(
-                    seen,
-                    "nft add table inet untracked",
-                    "nft 'add chain inet untracked in { type filter hook prerouting priority raw; }'",
-                    "nft 'add chain inet untracked out { type filter hook output priority raw; }'",
-                    $"nft add rule inet untracked in tcp dport {busiest.Port} notrack",
-                    $"nft add rule inet untracked out tcp sport {busiest.Port} notrack"))
+                seen.Inside("nft add table inet untracked"),
+                seen.Inside("nft 'add chain inet untracked in { type filter hook prerouting priority raw; }'"),
+                seen.Inside("nft 'add chain inet untracked out { type filter hook output priority raw; }'"),
+                seen.Inside($"nft add rule inet untracked in tcp dport {busiest.Port} notrack"),
+                seen.Inside($"nft add rule inet untracked out tcp sport {busiest.Port} notrack"))
             : new Remedy("do_not_track", RemedyKind.Platform);
 }

@@ -54,7 +54,7 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
             if (timeWaitMatters)
             {
                 // As narrow as it can be: this state, this source, this destination.
-                yield return new Remedy("kill_time_wait", RemedyKind.Grace, HostCommand.Within(seen, $"ss -K -t state time-wait src '{Address(row!.Source)}' dst '{ResourceReadings.Endpoint(row.Address, row.Port)}'"))
+                yield return new Remedy("kill_time_wait", RemedyKind.Grace, seen.Inside($"ss -K -t state time-wait src '{Address(row!.Source)}' dst '{ResourceReadings.Endpoint(row.Address, row.Port)}'"))
                 {
                     Values = [("waiting", row.TimeWait)],
                 };
@@ -67,13 +67,13 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
             yield return wider.Remedy(instance, RemedyKind.Room);
         }
 
-        yield return new Remedy("more_addresses", RemedyKind.Room) { Values = [("usable", (ulong)instance.Limit)], Buys = Buys(instance, instance.Limit * 2) };
+        yield return new Remedy("more_addresses", RemedyKind.Room) { Values = [("usable", (ulong)instance.Limit)], Buys = instance.TimeWonBy(instance.Limit * 2) };
         if (timeWaitMatters)
         {
-            yield return new Remedy("reuse_time_wait", RemedyKind.Reuse, HostCommand.Within(seen, "sysctl -w net.ipv4.tcp_timestamps=1", "sysctl -w net.ipv4.tcp_tw_reuse=1"))
+            yield return new Remedy("reuse_time_wait", RemedyKind.Reuse, HostCommand.Sysctl(seen, "net.ipv4.tcp_timestamps", "1"), HostCommand.Sysctl(seen, "net.ipv4.tcp_tw_reuse", "1"))
             {
                 Values = [("waiting", row!.TimeWait)],
-                Buys = Buys(instance, instance.Limit + row.TimeWait),
+                Buys = instance.TimeWonBy(instance.Limit + row.TimeWait),
             };
         }
 

@@ -52,10 +52,6 @@ internal abstract class ExhaustingRule(string id, ResourceKind kind) : Rule(id, 
             ? [used, new Fact("forecast", ("left", left), ("growth", amount(Math.Max(1, growth * 60))))]
             : [used];
     }
-
-    /// <summary>How much later it is used up with another limit; null where it does not grow.</summary>
-    protected static TimeSpan? Buys(ResourceInstance instance, double limit) =>
-        instance.GrowthPerSecond is { } growth && limit > instance.Limit ? TimeSpan.FromSeconds((limit - instance.Limit) / growth) : null;
 }
 
 /// <summary>When a used share is too large.</summary>

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace ConnExporter.Diagnosis.Rules;
 
 /// <summary>Commands of remedies, as root types them on the host.</summary>
@@ -9,14 +7,8 @@ internal static class HostCommand
     /// <param name="seen">Where.</param>
     /// <param name="name">Its full name.</param>
     /// <param name="value">The value; one with blanks is quoted.</param>
-    public static string Sysctl(Observation seen, string name, string value) => Within(seen, SysctlOfHost(name, value));
+    public static string Sysctl(Observation seen, string name, string value) => seen.Inside(SysctlOfHost(name, value));
 
     /// <summary>Sets a sysctl that is the whole host's.</summary>
     public static string SysctlOfHost(string name, string value) => value.Contains(' ', StringComparison.Ordinal) ? $"sysctl -w {name}=\"{value}\"" : $"sysctl -w {name}={value}";
-
-    /// <summary>A command that is to run in the observed network namespace.</summary>
-    public static string Within(Observation seen, string command) => seen.Inside(command);
-
-    /// <summary>The same for several.</summary>
-    public static ImmutableArray<string> Within(Observation seen, params IEnumerable<string> commands) => [.. commands.Select(command => Within(seen, command))];
 }

@@ -16,7 +16,7 @@ internal sealed class OrphansExhausting() : ExhaustingRule("orphans_exhausting",
         var raise = new Remedy("raise_max_orphans", severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room, HostCommand.SysctlOfHost("net.ipv4.tcp_max_orphans", $"{larger}"))
         {
             Values = [("limit", larger), ("memory", new Bytes(larger * OrphanBytes))],
-            Buys = Buys(instance, larger),
+            Buys = instance.TimeWonBy(larger),
         };
         var close = new Remedy("close_after_peer", RemedyKind.Application);
         var retries = new Remedy("fewer_orphan_retries", RemedyKind.Platform, HostCommand.Sysctl(seen, "net.ipv4.tcp_orphan_retries", "3"));

@@ -18,14 +18,14 @@ internal sealed class PortRoom
     private readonly Observation seen;
     private readonly PortRange range;
     private readonly PortSet reserved;
-    private readonly bool reserves;
+    private readonly ImmutableArray<ushort> unreserved;
 
     private PortRoom(Observation seen, PortRange range, PortSet known, ushort[] listening)
     {
         this.seen = seen;
         this.range = range;
         reserved = known.With(listening);
-        reserves = listening.Any(port => !known.Contains(port));
+        unreserved = [.. listening.Where(port => !known.Contains(port))];
     }
 
     /// <summary>Ports that can be handed out then.</summary>
@@ -50,17 +50,11 @@ internal sealed class PortRoom
     /// <summary>The remedy.</summary>
     /// <param name="instance">What runs out.</param>
     /// <param name="kind">Grace where nothing else helps in time.</param>
-    public Remedy Remedy(ResourceInstance instance, RemedyKind kind) => new("widen_port_range", kind, Commands())
+    public Remedy Remedy(ResourceInstance instance, RemedyKind kind) => new("widen_port_range", kind, PortCommands.SetRange(seen, range, unreserved))
     {
         Values = [("range", $"{range.First}–{range.Last}"), ("usable", (ulong)Usable)],
-        Buys = instance.GrowthPerSecond is { } growth && Usable > instance.Limit ? TimeSpan.FromSeconds((Usable - instance.Limit) / growth) : null,
+        Buys = instance.TimeWonBy(Usable),
     };
-
-    private ImmutableArray<string> Commands()
-    {
-        string widen = HostCommand.Sysctl(seen, "net.ipv4.ip_local_port_range", $"{range.First} {range.Last}");
-        return reserves ? [HostCommand.Sysctl(seen, "net.ipv4.ip_local_reserved_ports", reserved.ToString()), widen] : [widen];
-    }
 
     private static IEnumerable<ushort>? ListeningPorts(Observation seen)
     {

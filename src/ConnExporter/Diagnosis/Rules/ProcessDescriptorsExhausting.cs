@@ -46,7 +46,7 @@ internal sealed class ProcessDescriptorsExhausting() : ExhaustingRule("process_d
                 yield return new Remedy("raise_nofile_now", RemedyKind.Grace, $"prlimit --pid {pid} --nofile={soft}:{Math.Min(hard, highest)}")
                 {
                     Values = [("limit", soft)],
-                    Buys = Buys(instance, soft),
+                    Buys = instance.TimeWonBy(soft),
                 };
             }
 

@@ -35,11 +35,6 @@ internal static class SocketHolding
             ];
     }
 
-    /// <summary>The process that holds a listener; null where it is not known.</summary>
-    public static Holder? OfListener(Observation seen, string address, string port) => seen.ListenerOf(address, port) is { } row && (row.Process != Labels.Unknown || row.Unit != Labels.None)
-        ? Holder.Of(row.Process, row.Unit) with { ProcessId = row.Owner?.Pid, StartedAt = seen.StartOf(row.Owner?.StartTicks) }
-        : null;
-
     /// <summary>A name for the biggest of them that is good for a label.</summary>
     public static string InstanceOf(ImmutableArray<Holder> holders) =>
         holders.IsEmpty ? ResourceInstance.Host : holders[0] is { Unit: { } unit } holder && unit != holder.Name ? $"{holder.Name} of {unit}" : holders[0].Name;

@@ -30,7 +30,7 @@ internal sealed class SynFloodSuspected() : Rule("syn_flood_suspected", Severity
 
         double lost = AcceptQueueOverflowing.RateOf(seen.Memory.RiseOf("TCPReqQFullDrop", window));
         string instance = worst is null ? ResourceInstance.Host : ResourceReadings.Endpoint(worst.Address, worst.Port);
-        Holder? holder = worst is null ? null : SocketHolding.OfListener(seen, worst.Address, worst.Port);
+        Holder? holder = worst is null ? null : seen.HolderOfListener(worst.Address, worst.Port);
         return new Verdict(lost > seen.Thresholds.CriticalDropRate ? Severity.Critical : Severity.Warning, instance)
         {
             Evidence =

@@ -23,7 +23,7 @@ internal sealed class SynQueueOverflowing() : Rule("syn_queue_overflowing", Seve
         CensusReading.ListenerRow? fullest = seen.Census?.Listeners.Where(row => row.SynQueue > 0).MaxBy(row => row.SynQueue);
         ulong? limit = fullest is null ? null : seen.Listeners?.Rows.FirstOrDefault(row => row.Address == fullest.Address && row.Port == fullest.Port)?.Limit;
         string instance = fullest is null ? ResourceInstance.Host : ResourceReadings.Endpoint(fullest.Address, fullest.Port);
-        Holder? holder = fullest is null ? null : SocketHolding.OfListener(seen, fullest.Address, fullest.Port);
+        Holder? holder = fullest is null ? null : seen.HolderOfListener(fullest.Address, fullest.Port);
         return new Verdict(AcceptQueueOverflowing.RateOf(drops) > seen.Thresholds.CriticalDropRate ? Severity.Critical : Severity.Warning, instance)
         {
             Evidence =

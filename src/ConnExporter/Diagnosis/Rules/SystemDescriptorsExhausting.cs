@@ -17,7 +17,7 @@ internal sealed class SystemDescriptorsExhausting() : ExhaustingRule("system_des
         var raise = new Remedy("raise_file_max", severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room, HostCommand.SysctlOfHost("fs.file-max", $"{larger}"))
         {
             Values = [("limit", larger), ("memory", new Bytes(larger * FileBytes))],
-            Buys = Buys(instance, larger),
+            Buys = instance.TimeWonBy(larger),
         };
         var find = new Remedy("find_descriptor_holders", RemedyKind.Application);
         return new Verdict(severity, instance.Name)

@@ -28,7 +28,7 @@ internal sealed class TcpMemoryPressure() : ExhaustingRule("tcp_memory_pressure"
         var larger = new Remedy("raise_tcp_mem", severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room, [.. Larger(seen)])
         {
             Values = [("limit", new Bytes(instance.Limit * 2))],
-            Buys = Buys(instance, instance.Limit * 2),
+            Buys = instance.TimeWonBy(instance.Limit * 2),
         };
         var read = new Remedy("read_and_bound_buffers", RemedyKind.Application);
         var smaller = new Remedy(

@@ -45,7 +45,7 @@ internal sealed class TimeWaitStorm() : Rule("time_wait_storm", Severity.Info, S
             [
                 new Remedy("reuse_connections", RemedyKind.Application),
                 .. PortRoom.Wider(seen) is { } wider ? (Remedy[])[wider.Remedy(instance, RemedyKind.Room)] : [],
-                new Remedy("reuse_time_wait", RemedyKind.Reuse, HostCommand.Within(seen, "sysctl -w net.ipv4.tcp_timestamps=1", "sysctl -w net.ipv4.tcp_tw_reuse=1"))
+                new Remedy("reuse_time_wait", RemedyKind.Reuse, HostCommand.Sysctl(seen, "net.ipv4.tcp_timestamps", "1"), HostCommand.Sysctl(seen, "net.ipv4.tcp_tw_reuse", "1"))
                 {
                     Values = [("waiting", worst.TimeWait)],
                 },

@@ -3,6 +3,8 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
 
+using ConnExporter.Texts;
+
 namespace ConnExporter.Web.Pages;
 
 /// <summary>Writes HTML: what stands in the source is markup, every value that goes into it is text and is encoded.</summary>

@@ -29,7 +29,7 @@ internal sealed class RangeOverlapsListeners() : TuningRule("tuning_range_overla
         {
             Holders = [.. listeners.Rows.Where(row => overlapping.Contains(ushort.Parse(row.Port, NumberStyles.None, CultureInfo.InvariantCulture)))
                 .Select(row => HolderOf(seen, row)).OfType<Holder>().Distinct().Take(Named)],
-            Remedies = [new Remedy("tuning_reserve_ports", RemedyKind.Room, PortCommands.Reserve(ports.Reserved, overlapping))],
+            Remedies = [new Remedy("tuning_reserve_ports", RemedyKind.Room, PortCommands.Reserve(seen, ports.Reserved, overlapping))],
         };
     }
 }

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text;
 
-namespace ConnExporter.Web.Pages;
+namespace ConnExporter.Texts;
 
-/// <summary>Makes text show as what it is. A process may call itself anything: a name with a line end in it, or one that turns the direction of writing.</summary>
+/// <summary>Makes text show as what it is. A process may call itself anything: a name with a line end in it, one that turns the direction of writing, or one that commands a terminal.</summary>
 internal static class Visible
 {
     /// <summary>The text with escapes such as <c>\n</c> and <c>\u202e</c> for characters that do not show.</summary>

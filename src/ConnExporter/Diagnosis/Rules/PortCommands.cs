@@ -3,7 +3,7 @@ using System.Globalization;
 using ConnExporter.Kernel.Proc;
 using ConnExporter.Tuning;
 
-namespace ConnExporter.Diagnosis.Rules.Tuning;
+namespace ConnExporter.Diagnosis.Rules;
 
 /// <summary>Commands that change the range of ephemeral ports without handing out a port that a service needs.</summary>
 internal static class PortCommands
@@ -17,14 +17,16 @@ internal static class PortCommands
             .Where(port => port >= range.First && port <= range.Last && seen.Ports?.Reserved.Contains(port) == false).Order()];
 
     /// <summary>Reserves ports beside those that are reserved already.</summary>
-    public static string Reserve(PortSet reserved, IEnumerable<ushort> ports) => $"sysctl -w {SettingCatalogue.ReservedPorts}={reserved.With(ports)}";
+    public static string Reserve(Observation seen, PortSet reserved, IEnumerable<ushort> ports) => HostCommand.Sysctl(seen, SettingCatalogue.ReservedPorts, reserved.With(ports).ToString());
 
     /// <summary>Sets the range, after the listening ports in it were reserved.</summary>
-    public static ImmutableArray<string> SetRange(Observation seen, PortRange range)
+    public static ImmutableArray<string> SetRange(Observation seen, PortRange range) => SetRange(seen, range, Unreserved(seen, range));
+
+    /// <summary>Sets the range, after ports were reserved.</summary>
+    public static ImmutableArray<string> SetRange(Observation seen, PortRange range, ImmutableArray<ushort> reserve)
     {
-        string set = string.Create(CultureInfo.InvariantCulture, $"sysctl -w {SettingCatalogue.PortRange}=\"{range.First} {range.Last}\"");
-        ImmutableArray<ushort> listening = Unreserved(seen, range);
-        return listening.IsEmpty || seen.Ports is not { } ports ? [set] : [Reserve(ports.Reserved, listening), set];
+        string set = HostCommand.Sysctl(seen, SettingCatalogue.PortRange, string.Create(CultureInfo.InvariantCulture, $"{range.First} {range.Last}"));
+        return reserve.IsEmpty || seen.Ports is not { } ports ? [set] : [Reserve(seen, ports.Reserved, reserve), set];
     }
 
     /// <summary>The range without one end, so that the two ends differ in parity.</summary>
