@@ -30,6 +30,7 @@ internal static unsafe partial class LibC
     public const int ScPageSize = 30;
     public const int ResourceOpenFiles = 7;
     public const int PriorityOfThread = 0;
+    public const int DoNotNeed = 4;
     public const uint StatxBasic = 0x7ff;
     public const nint ProcSuperMagic = 0x9fa0;
 
@@ -53,6 +54,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     public static partial int OpenAt(int directory, byte* path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    public static partial int AdviseMemory(void* start, nuint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    public static partial void Exit(int code);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int descriptor);

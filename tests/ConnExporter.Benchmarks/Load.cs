@@ -9,9 +9,16 @@ internal sealed class Load : IDisposable
 
     private Load(Process lab) => this.lab = lab;
 
+    /// <summary>ESTABLISHED sockets, as many as memory permits.</summary>
     public static Load Sockets(TestNamespace place, int count, int peers = 1) => Start(place, "repair", "--count", $"{count}", "--peers", $"{peers}");
 
-    public static Load TimeWait(TestNamespace place, int count) => Start(place, "mix", "--time-wait", $"{count}", "--families", "v4");
+    /// <summary>Sockets that nobody closes although their peers have.</summary>
+    public static Load CloseWait(TestNamespace place, int count) => Start(place, "mix", "--close-wait", $"{count}", "--families", "v4");
+
+    public static Load Listeners(TestNamespace place, int count) => Start(place, "mix", "--listen", $"{count}", "--families", "v4");
+
+    /// <summary>Connections that come and go, each leaving a TIME_WAIT behind.</summary>
+    public static Load Churn(TestNamespace place, int rate) => Start(place, "churn", "--rate", $"{rate}");
 
     public static Load Descriptors(TestNamespace place, int processes, int each) => Start(place, "descriptors", "--processes", $"{processes}", "--each", $"{each}");
 

@@ -3,10 +3,10 @@ using System.Globalization;
 
 namespace ConnExporter.Benchmarks;
 
-/// <summary>A process under measurement, in the benchmark's network namespace. Its CPU time and memory are read from outside, from /proc.</summary>
+/// <summary>An exporter under measurement, in a network namespace of the benchmark. Its CPU time and memory are read from outside.</summary>
 internal sealed class Peer : IDisposable
 {
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
     private readonly Process process;
     private readonly TestNamespace place;
     private readonly int port;
@@ -18,52 +18,58 @@ internal sealed class Peer : IDisposable
         this.port = port;
     }
 
+    /// <summary>CPU time so far, user and system, of all its threads.</summary>
+    public TimeSpan Cpu => ProcessClock.Of(process.Id);
+
+    /// <summary>Resident memory in MB.</summary>
+    public double Resident => Status("VmRSS:");
+
+    /// <summary>The highest resident memory so far in MB.</summary>
+    public double PeakResident => Status("VmHWM:");
+
+    /// <summary>Private memory in MB: what is not backed by a file.</summary>
+    public double Private => Status("RssAnon:");
+
     /// <summary>Starts an exporter and waits until it answers.</summary>
-    public static Peer Start(TestNamespace place, int port, string program, params string[] arguments)
+    public static Peer Start(TestNamespace place, int port, string program, params IEnumerable<string> arguments)
     {
-        // ip netns exec replaces itself by the program: the process id is the program's.
-        var peer = new Peer(place.Start(program, arguments), place, port);
-        var clock = Stopwatch.StartNew();
-        while (!peer.TryScrape())
-        {
-            if (peer.process.HasExited || clock.Elapsed > StartPatience)
-            {
-                peer.Dispose();
-                throw new BenchmarkException($"{program} does not answer on port {port}");
-            }
-
-            Thread.Sleep(100);
-        }
-
+        Peer peer = Launch(place, port, program, arguments);
+        peer.WaitFor("/metrics", TimeSpan.FromMilliseconds(20));
         return peer;
     }
 
-    /// <summary>CPU time so far, user and system, of all its threads.</summary>
-    public TimeSpan Cpu
-    {
-        get
-        {
-            // The sum over the process, in ticks of 10 ms: measure long enough.
-            string stat = File.ReadAllText($"/proc/{process.Id}/stat");
-            string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return TimeSpan.FromMilliseconds(10 * (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)));
-        }
-    }
+    /// <summary>Starts an exporter and waits for nothing.</summary>
+    public static Peer Launch(TestNamespace place, int port, string program, params IEnumerable<string> arguments) => new(place.Start(program, arguments), place, port);
 
-    /// <summary>Resident memory in bytes.</summary>
-    public long Resident => Status("VmRSS:");
+    /// <summary>Asks for a page until it is there.</summary>
+    public void WaitFor(string path, TimeSpan pause) => WaitUntil(() => HttpConnection.TryGet(place, port, path), pause);
 
-    /// <summary>The highest resident memory so far in bytes.</summary>
-    public long PeakResident => Status("VmHWM:");
+    /// <summary>Waits until it listens.</summary>
+    public void WaitForPort() => WaitUntil(() => HttpConnection.TryOpen(place, port), TimeSpan.FromMilliseconds(20));
+
 
     /// <summary>Asks for the metrics page once and reads it to the end.</summary>
     public string Scrape()
     {
-        using Process curl = place.Start("curl", ["-s", "-S", "--fail", "--max-time", "60", $"http://127.0.0.1:{port}/metrics"], keepOutput: true);
-        string page = curl.StandardOutput.ReadToEnd();
-        curl.WaitForExit();
-        return curl.ExitCode == 0 ? page : throw new BenchmarkException($"a scrape of port {port} failed");
+        using HttpConnection connection = Connect();
+        return connection.Get("/metrics");
     }
+
+    /// <summary>What one scrape costs, the mean of some.</summary>
+    public Cost ScrapeCost(int scrapes)
+    {
+        TimeSpan before = Cpu;
+        var clock = Stopwatch.StartNew();
+        for (int i = 0; i < scrapes; i++)
+        {
+            Scrape();
+        }
+
+        return new Cost((Cpu - before).TotalMilliseconds / scrapes, clock.Elapsed.TotalMilliseconds / scrapes, PeakResident);
+    }
+
+    /// <summary>A connection that stays open.</summary>
+    public HttpConnection Connect(byte client = 1, WebConfig? tls = null) => HttpConnection.Open(place, port, client, tls);
 
     public void Dispose()
     {
@@ -76,21 +82,23 @@ internal sealed class Peer : IDisposable
         process.Dispose();
     }
 
-    private bool TryScrape()
+    private void WaitUntil(Func<bool> there, TimeSpan pause)
     {
-        try
+        var clock = Stopwatch.StartNew();
+        while (!there())
         {
-            return Scrape().Length > 0;
-        }
-        catch (BenchmarkException)
-        {
-            return false;
+            if (process.HasExited || clock.Elapsed > StartPatience)
+            {
+                throw new BenchmarkException($"{process.StartInfo.ArgumentList[3]} does not answer on port {port}: not installed, or the port is taken?");
+            }
+
+            Thread.Sleep(pause);
         }
     }
 
-    private long Status(string name)
+    private double Status(string name)
     {
         string line = File.ReadLines($"/proc/{process.Id}/status").First(line => line.StartsWith(name, StringComparison.Ordinal));
-        return long.Parse(line[name.Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture) * 1024;
+        return long.Parse(line[name.Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture) * 1024 / Unit.Megabyte;
     }
 }

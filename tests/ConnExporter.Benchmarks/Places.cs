@@ -13,7 +13,7 @@ internal static class Places
     public static string PublishDaemon()
     {
         string folder = Path.Join(RepositoryRoot, "artifacts", "benchmarks");
-        TestNamespace.RunToEnd("dotnet", "publish", Path.Join(RepositoryRoot, "src", "ConnExporter"), "-c", "Release", "-r", "linux-x64", "-o", folder);
+        Command.RunToEnd("dotnet", "publish", Path.Join(RepositoryRoot, "src", "ConnExporter"), "-c", "Release", "-r", "linux-x64", "-o", folder);
         return Path.Join(folder, "conn-exporter");
     }
 

@@ -1,37 +1,35 @@
 using ConnExporter.Benchmarks;
 
-const string Usage = """
-    Measures the published daemon against its peers on the same sockets in the same run, in a network namespace of its own. Takes root.
-
-    benchmarks [states] [census] [memory] [descriptors] [--sockets N] [--peers N] [--time-wait N] [--memory-sockets N] [--memory-peers N] [--processes N] [--each N] [--rounds N] [--write FILE]
-
-      states        CPU of a state sample against a scrape of node_exporter's tcpstat and against 'ss -tan'
-      census        CPU of a census against the same two
-      memory        resident memory of the daemon without sockets and with them
-      descriptors   CPU of a descriptor sample against a scrape of process-exporter
-    Without a name: all. Exit status 1 where a target is missed.
-    """;
-
 try
 {
     var settings = BenchmarkSettings.Parse(args);
     if (settings is null)
     {
-        Console.WriteLine(Usage);
+        Console.WriteLine($"""
+            Measures the published daemon against its peers on the same sockets in the same run, in network namespaces of its own. Takes root,
+            the Debian packages prometheus-node-exporter, prometheus-process-exporter and time, 5 GB of memory, and a machine that is quiet otherwise.
+
+            benchmarks [PART ...] [OPTION VALUE ...]
+
+            {string.Join('\n', Suite.Parts.Select(part => $"  {part.Name,-14}{part.Summary} ({Math.Ceiling(part.Takes(new BenchmarkSettings()).TotalMinutes)} min)"))}
+
+              --rounds 5               how often each is measured
+              --sizes 1000,…,1000000   socket counts of the part 'sizes'
+              --sockets 1000000        sockets wherever very many are meant, and
+              --peers 200000           the distinct peers that they have
+              --window 60              seconds of a round of 'idle' and 'defaults'
+              --growth-samples 10000   samples of 'growth'
+              --daemon FILE            a published daemon instead of publishing this source's
+              --write FILE             writes the report; sections of parts that did not run stay as they are
+            Without a part: all. Exit status 1 where a target is missed, 2 where something cannot be measured.
+            """);
         return 0;
     }
 
-    Report report = Suite.Run(settings);
-    Console.Write(report.ToMarkdown());
-    if (settings.Output is { } file)
-    {
-        File.WriteAllText(file, report.ToMarkdown());
-    }
-
-    return report.TargetsMet ? 0 : 1;
+    return Suite.Run(settings);
 }
 catch (BenchmarkException e)
 {
     Console.Error.WriteLine($"benchmarks: {e.Message}");
-    return 2;
+    return Suite.ExitFailed;
 }

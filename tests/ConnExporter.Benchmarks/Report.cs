@@ -4,40 +4,53 @@ using System.Text;
 
 namespace ConnExporter.Benchmarks;
 
-/// <summary>What was measured, as Markdown.</summary>
-internal sealed class Report
+/// <summary>The report: sections in the order of the suite. Those that are not measured this time stay as they are.</summary>
+internal sealed class Report(BenchmarkSettings settings, Daemon daemon)
 {
-    private readonly StringBuilder text = new();
+    private const string Heading = "\n## ";
 
-    public Report(BenchmarkSettings settings)
+    /// <summary>Takes up what one part found, and writes the file at once: a later part may fail.</summary>
+    public void Take(Section section)
     {
+        if (settings.Output is not { } file)
+        {
+            return;
+        }
+
+        string before = File.Exists(file) ? File.ReadAllText(file) : "";
+        Dictionary<string, string> sections = new(StringComparer.Ordinal);
+        foreach (string known in before.Split(Heading).Skip(1))
+        {
+            sections[known.Split('\n')[0]] = $"{Heading[1..]}{known.TrimEnd()}\n";
+        }
+
+        sections[section.Title] = $"{section.ToMarkdown()}\n{Circumstances()}\n";
+        var text = new StringBuilder();
         text.Append("# Benchmarks\n\n");
         text.Append("Written by `dotnet run -c Release --project tests/ConnExporter.Benchmarks -- --write docs/benchmarks.md`: the published daemon and its peers, one after the other\n");
-        text.Append("on the same sockets in one run. Absolute figures belong to this machine; the ratios are what to compare.\n\n");
-        text.Append($"Linux {Environment.OSVersion.Version.ToString(3)}, {Environment.ProcessorCount} CPUs, {RuntimeInformation.FrameworkDescription}; medians of {settings.Rounds} rounds, lowest and highest in brackets.\n");
+        text.Append("on the same sockets in one run, in a network namespace of their own. Absolute figures belong to the machine; the ratios are what to compare. Each figure is the median\n");
+        text.Append("of the rounds, with the lowest and the highest in brackets. CPU time is that of the whole process, user and system; MB are 10⁶ bytes.\n");
+        foreach (Part part in Suite.Parts.Where(part => sections.ContainsKey(part.Title)))
+        {
+            text.Append('\n').Append(sections[part.Title]);
+        }
+
+        File.WriteAllText(file, text.ToString());
     }
 
-    public bool TargetsMet { get; private set; } = true;
-
-    public void Section(string title, string what) => text.Append($"\n## {title}\n\n{what}\n\n");
-
-    public void Figure(string what, IReadOnlyCollection<double> values, string unit) =>
-        text.Append($"- {what}: **{Number(Median(values))} {unit}** ({Number(values.Min())}–{Number(values.Max())})\n");
-
-    public void Target(string what, double value, double atMost, string unit)
+    private string Circumstances()
     {
-        bool met = value <= atMost;
-        TargetsMet &= met;
-        text.Append($"- {what}: **{Number(value)}{unit}**, target at most {Number(atMost)}{unit}: {(met ? "met" : "**missed**")}\n");
+        string processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(": ")[1] ?? "processor unknown";
+        string version = Command.RunToEnd(daemon.File, "--version").Split('\n')[0].Trim();
+        string date = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        return $"*{date}: {version}, {RuntimeInformation.FrameworkDescription}, Linux {Environment.OSVersion.Version.ToString(3)}, {Environment.ProcessorCount} CPUs ({processor}); {string.Join(", ", Peers())}; {settings.Rounds} rounds.*";
     }
 
-    public string ToMarkdown() => text.ToString();
-
-    public static double Median(IEnumerable<double> values)
+    private static IEnumerable<string> Peers()
     {
-        double[] sorted = [.. values.Order()];
-        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+        foreach (string package in (string[])[Rival.NodeExporter, Rival.ProcessExporter, "iproute2"])
+        {
+            yield return $"{package} {Command.RunToEnd("dpkg-query", "-W", "-f", "${Version}", package).Trim()}";
+        }
     }
-
-    private static string Number(double value) => value.ToString(Math.Abs(value) < 1 ? "0.####" : "0.##", CultureInfo.InvariantCulture);
 }

@@ -1,17 +1,36 @@
 using System.Diagnostics;
 using System.Globalization;
+using ConnExporter.Kernel.Namespaces;
 
 namespace ConnExporter.Benchmarks;
 
 /// <summary>A network namespace of the benchmark's own, with loopback up. Nothing outside it is touched.</summary>
 internal sealed class TestNamespace : IDisposable
 {
-    private readonly string name = $"conn-bench-{Environment.ProcessId}";
+    private static int made;
+    private readonly string name = $"conn-bench-{Environment.ProcessId}-{Interlocked.Increment(ref made)}";
+    private readonly NamespaceThread thread = new("/proc/self/ns/net");
+    private readonly ulong inode;
 
     public TestNamespace()
     {
-        RunToEnd("ip", "netns", "add", name);
-        RunToEnd("ip", "-n", name, "link", "set", "lo", "up");
+        Command.RunToEnd("ip", "netns", "add", name);
+        Command.RunToEnd("ip", "-n", name, "link", "set", "lo", "up");
+        inode = ulong.Parse(Command.RunToEnd("stat", "-L", "-c", "%i", Path), CultureInfo.InvariantCulture);
+    }
+
+    private string Path => $"/run/netns/{name}";
+
+    /// <summary>Works on a thread that is inside: the sockets it makes and the processes it starts are there too.</summary>
+    public T Inside<T>(Func<T> work)
+    {
+        T? result = default;
+        lock (thread)
+        {
+            thread.Run(Path, inode, () => result = work());
+        }
+
+        return result!;
     }
 
     /// <summary>Starts a program inside.</summary>
@@ -22,7 +41,7 @@ internal sealed class TestNamespace : IDisposable
     {
         // The shell's exec keeps the process id and sends what is not read to nowhere: a full pipe would stop the program.
         string redirect = keepOutput ? "" : " >/dev/null";
-        var start = new ProcessStartInfo("ip", ["netns", "exec", name, "/bin/sh", "-c", $"exec \"$@\"{redirect} 2>/dev/null", "sh", program, .. arguments])
+        var start = new ProcessStartInfo("/bin/sh", ["-c", $"exec \"$@\"{redirect} 2>/dev/null", "sh", program, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -30,31 +49,12 @@ internal sealed class TestNamespace : IDisposable
         };
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment["MALLOC_ARENA_MAX"] = "1";
-        return Process.Start(start) ?? throw new BenchmarkException($"{program} cannot be started");
+        return Inside(() => Process.Start(start)) ?? throw new BenchmarkException($"{program} cannot be started");
     }
 
-    /// <summary>Runs a command inside to its end and gives the CPU time it took, user and system.</summary>
-    public TimeSpan CpuOf(string command)
+    public void Dispose()
     {
-        string times = RunToEnd("ip", "netns", "exec", name, "bash", "-c", $"TIMEFORMAT='%U %S'; {{ time {command} >/dev/null 2>&1; }} 2>&1");
-        return TimeSpan.FromSeconds(times.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Sum(part => double.Parse(part, CultureInfo.InvariantCulture)));
+        thread.Dispose();
+        Command.RunToEnd("ip", "netns", "del", name);
     }
-
-    /// <summary>Runs a program outside to its end and gives what it printed.</summary>
-    public static string RunToEnd(string program, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start) ?? throw new BenchmarkException($"{program} cannot be started");
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0)
-        {
-            throw new BenchmarkException($"{program} {string.Join(' ', arguments)}: {(error.Result + output).Trim()}");
-        }
-
-        return output;
-    }
-
-    public void Dispose() => RunToEnd("ip", "netns", "del", name);
 }

@@ -9,7 +9,7 @@ namespace ConnExporter.EndToEndTests;
 
 /// <summary>
 /// <c>diagnose</c> as it is typed: exit status, text, JSON, and what it asks of a running exporter. What it finds is tested against the kernel elsewhere. A
-/// tree of files plays the host, so that this one's troubles do not matter.
+/// tree of files plays the host, so that troubles of the real one do not matter.
 /// </summary>
 public sealed class DiagnoseTests
 {
@@ -21,7 +21,7 @@ public sealed class DiagnoseTests
     [InlineData("990000\t0\t1000000\n", 2, "critical")]
     public async Task The_exit_status_tells_the_worst_finding(string fileNumbers, int exitCode, string verdict)
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, fileNumbers));
+        using ProcTree proc = QuietHost(fileNumbers);
 
         Finished run = await DiagnoseAsync(proc, "--json");
 
@@ -36,7 +36,7 @@ public sealed class DiagnoseTests
     [Fact]
     public async Task What_could_not_be_read_is_no_good_news()
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, "nonsense\n"));
+        using ProcTree proc = QuietHost("nonsense\n");
 
         Finished run = await DiagnoseAsync(proc);
 
@@ -48,7 +48,7 @@ public sealed class DiagnoseTests
     [Fact]
     public async Task A_pipe_gets_plain_text_of_eighty_columns_with_commands_whole()
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, "990000\t0\t1000000\n"));
+        using ProcTree proc = QuietHost("990000\t0\t1000000\n");
 
         string[] lines = (await DiagnoseAsync(proc)).Output.Split('\n');
 
@@ -63,7 +63,7 @@ public sealed class DiagnoseTests
     [Fact]
     public async Task It_speaks_the_language_of_the_locale_or_the_one_that_is_asked_for()
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, "1000\t0\t1000000\n"));
+        using ProcTree proc = QuietHost("1000\t0\t1000000\n");
 
         (await new Launch([.. Flags(proc, "diagnose")]) { Environment = { ["LANG"] = "zh_CN.UTF-8" } }.RunAsync()).Output.ShouldContain("没有资源即将耗尽");
         (await DiagnoseAsync(proc, "--lang=en")).Output.ShouldContain("Nothing is running out.");
@@ -85,7 +85,7 @@ public sealed class DiagnoseTests
     [Fact]
     public async Task Watching_looks_again_until_it_is_interrupted()
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, "1000\t0\t1000000\n"));
+        using ProcTree proc = QuietHost("1000\t0\t1000000\n");
         using Process watching = new Launch([.. Flags(proc, "diagnose", "--watch", "--lang=en")]).Start();
         try
         {
@@ -106,7 +106,7 @@ public sealed class DiagnoseTests
     [Fact]
     public async Task A_running_exporter_tells_since_when()
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, "990000\t0\t1000000\n"));
+        using ProcTree proc = QuietHost("990000\t0\t1000000\n");
         await using Daemon daemon = await Daemon.StartReadyAsync($"--path.procfs={proc.Path}", "--netns=host", "--diagnosis.for=100ms");
         await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_finding", ("finding", "system_descriptors_exhausting"), ("severity", "critical"), ("netns", "self")].ShouldBe(1));
         DateTimeOffset begun = Since(await daemon.Client.GetStringAsync("/api/v1/diagnosis"));
@@ -120,7 +120,7 @@ public sealed class DiagnoseTests
     [Fact]
     public async Task Without_one_it_says_what_it_cannot_tell()
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, "1000\t0\t1000000\n"));
+        using ProcTree proc = QuietHost("1000\t0\t1000000\n");
 
         (await DiagnoseAsync(proc, "--lang=en")).Output.ShouldContain("established_leak");
     }
@@ -134,7 +134,7 @@ public sealed class DiagnoseTests
     [InlineData("", "history")]
     public async Task Whoever_listens_there_cannot_spoil_it(string answer, string said)
     {
-        using var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, "1000\t0\t1000000\n"));
+        using ProcTree proc = QuietHost("1000\t0\t1000000\n");
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         Task serving = AnswerAsync(listener, answer);
@@ -145,6 +145,14 @@ public sealed class DiagnoseTests
         run.Output.ShouldContain("Nothing is running out.");
         run.Output.ShouldContain(said);
         await serving;
+    }
+
+    // What it counts stands still as well: tests that run beside this one make connections fail.
+    private static ProcTree QuietHost(string fileNumbers)
+    {
+        var proc = ProcTree.With("sys/fs/file-nr", path => File.WriteAllText(path, fileNumbers));
+        proc.Freeze("net", "snmp", "snmp6", "netstat", "sockstat", "sockstat6");
+        return proc;
     }
 
     private static async Task AnswerAsync(TcpListener listener, string answer)

@@ -113,6 +113,23 @@ public sealed class HttpTests
     }
 
     [Fact]
+    public async Task What_clients_ask_for_is_on_no_page()
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync();
+        int series = (await daemon.ScrapeAsync()).Series.Count(series => series.Key.StartsWith("conn_exporter_", StringComparison.Ordinal));
+        for (int i = 0; i < 50; i++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/made-up-{i}?made-up={i}") { Headers = { { "User-Agent", "made-up" } } };
+            using HttpResponseMessage answer = await daemon.Client.SendAsync(request);
+            answer.StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        }
+
+        Page page = await daemon.ScrapeAsync();
+        page.Series.Keys.ShouldAllBe(key => !key.Contains("made-up", StringComparison.Ordinal));
+        page.Series.Count(series => series.Key.StartsWith("conn_exporter_", StringComparison.Ordinal)).ShouldBe(series);
+    }
+
+    [Fact]
     public async Task Huge_headers_are_refused_and_the_next_client_is_served()
     {
         await using Daemon daemon = await Daemon.StartReadyAsync();

@@ -5,11 +5,13 @@ using ConnExporter.EndToEndTests.Support;
 namespace ConnExporter.EndToEndTests;
 
 /// <summary>After the restart that everybody does the evidence is still there.</summary>
+/// <remarks>One at a time: an incident goes on while anything on this host is short of descriptors, another test too.</remarks>
+[Collection(OneAtATime.Name)]
 public sealed class IncidentTests : IDisposable
 {
     private const string TooManyOpenFiles = "process_descriptors_exhausting";
 
-    private static readonly string[] Quick = ["--collector.processes.interval=200ms", "--diagnosis.for=100ms", "--diagnosis.linger=100ms", "--netns=host"];
+    private static readonly string[] Quick = ["--sampling.cpu-budget=1", "--collector.processes.interval=200ms", "--diagnosis.for=100ms", "--diagnosis.linger=100ms", "--netns=host"];
     private readonly TemporaryDirectory directory = new();
 
     public void Dispose() => directory.Dispose();

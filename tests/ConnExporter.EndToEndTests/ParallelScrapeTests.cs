@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using ConnExporter.EndToEndTests.Support;
@@ -16,7 +17,7 @@ public sealed class ParallelScrapeTests
     public async Task No_page_is_torn_whatever_its_format_and_coding()
     {
         string[] busy = ["self", "listeners", "counters", "sockstat", "ports", "conntrack", "descriptors"];
-        await using Daemon daemon = await Daemon.StartReadyAsync([.. busy.Select(collector => $"--collector.{collector}.interval=100ms")]);
+        await using Daemon daemon = await Daemon.StartReadyAsync(["--sampling.cpu-budget=1", .. busy.Select(collector => $"--collector.{collector}.interval=100ms")]);
 
         Answer[][] answers = await Task.WhenAll(Enumerable.Range(0, Scrapers).Select(scraper => ScrapeAsync(daemon, openMetrics: scraper % 2 == 1, gzip: scraper % 4 >= 2)));
 
@@ -54,6 +55,38 @@ public sealed class ParallelScrapeTests
         Others(openMetrics).ShouldBe(Others(text));
 
         static IEnumerable<KeyValuePair<string, double>> Others(Page page) => page.Series.Where(series => !series.Key.StartsWith("conn_exporter_connections", StringComparison.Ordinal) && series.Key != "conn_diagnosis_timestamp_seconds{}");
+    }
+
+    [Fact]
+    public async Task Beyond_the_limit_requests_are_told_to_come_back_and_the_others_are_served_whole()
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync("--web.max-requests=1");
+        int served = 0;
+        int turnedAway = 0;
+        await Eventually.Holds(async () =>
+        {
+            await Task.WhenAll(Enumerable.Range(0, Scrapers).Select(async _ =>
+            {
+                using HttpClient client = Daemon.NewClient(daemon.Addresses[0]);
+                for (int i = 0; i < 20; i++)
+                {
+                    using HttpResponseMessage answer = await client.GetAsync("/metrics");
+                    if (answer.StatusCode == HttpStatusCode.ServiceUnavailable)
+                    {
+                        answer.Headers.RetryAfter.ShouldNotBeNull().Delta.ShouldBe(TimeSpan.FromSeconds(1));
+                        Interlocked.Increment(ref turnedAway);
+                        continue;
+                    }
+
+                    Page.Parse(await answer.Content.ReadAsStringAsync());
+                    Interlocked.Increment(ref served);
+                }
+            }));
+            turnedAway.ShouldBeGreaterThan(0);
+            served.ShouldBeGreaterThan(0);
+        });
+
+        await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_requests_refused_total", ("reason", "busy")].ShouldBe(turnedAway));
     }
 
     private static async Task<Answer[]> ScrapeAsync(Daemon daemon, bool openMetrics, bool gzip)

@@ -1,13 +1,15 @@
-using System.Diagnostics;
+using System.Net;
 using ConnExporter.EndToEndTests.Support;
 
 namespace ConnExporter.EndToEndTests;
 
 /// <summary>The file that is shipped: trimmed, self-contained, compiled ahead of time.</summary>
 [Collection(OneAtATime.Name)]
-public sealed class PublishedBinaryTests : IDisposable
+public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    // bcrypt of "secret".
+    private const string Hash = "$2y$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u";
+
     private readonly TemporaryDirectory directory = new();
 
     public void Dispose() => directory.Dispose();
@@ -15,7 +17,7 @@ public sealed class PublishedBinaryTests : IDisposable
     [Fact]
     public async Task It_is_published_without_a_warning_and_serves_what_the_build_serves()
     {
-        string published = await PublishAsync();
+        string published = await program.FileAsync();
         await using Daemon built = await Daemon.StartReadyAsync();
 
         // No .NET to be found: it has to bring its own.
@@ -37,6 +39,26 @@ public sealed class PublishedBinaryTests : IDisposable
         await AccessIsKeptAsync(published);
     }
 
+    // Whatever makes the runtime load it would end the process on a host that has none.
+    [Fact]
+    public async Task Without_tls_it_needs_no_openssl()
+    {
+        string file = directory.Write("web.yml", $"basic_auth_users: {{prometheus: '{Hash}'}}\n");
+        await using Daemon daemon = await Daemon.StartAsync(new Launch($"--web.config.file={file}", $"--recorder.path={directory.Path}") { Published = await program.FileAsync() });
+        using HttpClient client = Daemon.NewClient(daemon.Addresses[0]).As("prometheus", "secret");
+        await Eventually.Holds(async () => (await client.StatusAsync("/-/ready")).ShouldBe(HttpStatusCode.OK));
+
+        foreach (string path in new[] { "/", "/assets/page.css", "/incidents", "/metrics", "/api/v1/diagnosis" })
+        {
+            (await client.StatusAsync(path)).ShouldBe(HttpStatusCode.OK, path);
+        }
+
+        string mapped = await File.ReadAllTextAsync($"/proc/{daemon.ProcessId}/maps");
+        mapped.ShouldContain("libc.so");
+        mapped.ShouldNotContain("libssl");
+        mapped.ShouldNotContain("libcrypto");
+    }
+
     // Reflection is what trimming breaks: the parser of the file, the help text, and the log's formats.
     private static async Task TrimmedPathsWorkAsync(string published)
     {
@@ -56,8 +78,6 @@ public sealed class PublishedBinaryTests : IDisposable
     // What a real Prometheus asks of it: TLS in the trimmed file, certificates of clients, passwords by the host's libcrypt.
     private async Task AccessIsKeptAsync(string published)
     {
-        // bcrypt of "secret".
-        const string Hash = "$2y$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u";
         using var certificates = new TestCertificates(directory);
         certificates.Make("server", TestCertificates.ServerUse, ["localhost"]);
         certificates.Make("client", TestCertificates.ClientUse, ["prometheus.example"]);
@@ -100,39 +120,5 @@ public sealed class PublishedBinaryTests : IDisposable
               static_configs: [{targets: ['localhost:{{daemon.Addresses[0].Port}}']}]
 
             """;
-    }
-
-    private async Task<string> PublishAsync()
-    {
-        // Its own place for intermediate files, so that it is in nobody's way; the lock files have to hold for it as well.
-        string[] arguments =
-        [
-            "publish", Path.Join(Repository.Root, "src/ConnExporter"), "-c", "Release", "-r", "linux-x64", "-o", directory["out"], "--artifacts-path", directory["artifacts"],
-            "--disable-build-servers", "-nodeReuse:false", "-p:RestoreLockedMode=true",
-        ];
-        var start = new ProcessStartInfo("dotnet", arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
-        start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
-        start.Environment["DOTNET_NOLOGO"] = "1";
-        using Process publish = Process.Start(start)!;
-        using var patience = new CancellationTokenSource(Patience);
-        string said;
-        try
-        {
-            Task<string> error = publish.StandardError.ReadToEndAsync(patience.Token);
-            said = await publish.StandardOutput.ReadToEndAsync(patience.Token) + await error;
-            await publish.WaitForExitAsync(patience.Token);
-        }
-        finally
-        {
-            if (!publish.HasExited)
-            {
-                publish.Kill(entireProcessTree: true);
-            }
-        }
-
-        publish.ExitCode.ShouldBe(0, said);
-        said.ShouldNotContain("warning", Case.Insensitive);
-        Directory.EnumerateFiles(directory["out"]).Select(Path.GetFileName).ShouldBe(["conn-exporter"], "it is one file");
-        return Path.Join(directory["out"], "conn-exporter");
     }
 }

@@ -67,7 +67,7 @@ public sealed class SignalTests
     public async Task It_ends_in_the_middle_of_scrapes_and_samples(int signal)
     {
         string[] busy = ["self", "states", "listeners", "counters", "sockstat", "ports", "conntrack", "descriptors", "processes"];
-        await using Daemon daemon = await Daemon.StartReadyAsync([.. busy.Select(collector => $"--collector.{collector}.interval=100ms")]);
+        await using Daemon daemon = await Daemon.StartReadyAsync(["--sampling.cpu-budget=1", .. busy.Select(collector => $"--collector.{collector}.interval=100ms")]);
         int scrapes = 0;
         Task[] scrapers = [.. Enumerable.Range(0, 4).Select(async _ =>
         {
@@ -120,6 +120,18 @@ public sealed class SignalTests
         await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_config_last_reload_successful"].ShouldBe(0));
         Page before = await daemon.ScrapeAsync();
         await Eventually.Holds(async () => Fresh(await daemon.ScrapeAsync()).ShouldBeGreaterThan(Fresh(before)));
+
+        // Signals that come while one is being dealt with are one, so it takes a while until the queue is full too. Then what is lost is counted.
+        await Eventually.Holds(TimeSpan.FromSeconds(60), async () =>
+        {
+            for (int reload = 0; reload < 500; reload++)
+            {
+                daemon.Signal(LibC.SigHup);
+                await Task.Delay(1);
+            }
+
+            (await daemon.ScrapeAsync())["conn_exporter_log_lines_dropped_total"].ShouldBeGreaterThan(0);
+        });
 
         await EndsAsync(daemon, LibC.SigTerm);
         (await daemon.ReadRestOfLogAsync()).Length.ShouldBeGreaterThan(60_000, "the pipe was full");

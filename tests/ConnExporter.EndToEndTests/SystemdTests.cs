@@ -66,6 +66,26 @@ public sealed partial class SystemdTests
         }
     }
 
+    // It would be restarted again and again, and see no more than before.
+    [Fact]
+    public async Task A_collector_that_the_kernel_holds_does_not_starve_the_watchdog()
+    {
+        using var manager = new ServiceManager(onAbstractAddress: false);
+        using var proc = ProcTree.With("net/netstat", LibC.MakeFifo);
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch($"--path.procfs={proc.Path}") { Environment = { ["NOTIFY_SOCKET"] = manager.Address, ["WATCHDOG_USEC"] = "4000000" } });
+        (await daemon.ScrapeAsync()).Outcome("counters").ShouldBe("stuck");
+
+        var clock = new Stopwatch();
+        for (int i = 0; i < 10; i++)
+        {
+            clock.Restart();
+            (await manager.NextWithAsync("WATCHDOG"))["WATCHDOG"].ShouldBe("1");
+            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(2));
+        }
+
+        (await daemon.ScrapeAsync()).Outcome("counters").ShouldBe("stuck");
+    }
+
     [Fact]
     public async Task The_watchdog_is_left_alone_where_nobody_asked_or_another_process_was_asked()
     {

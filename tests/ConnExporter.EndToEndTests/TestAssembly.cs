@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using ConnExporter.EndToEndTests.Support;
 
 [assembly: SupportedOSPlatform("linux")]
 
@@ -9,7 +10,7 @@ namespace ConnExporter.EndToEndTests;
 
 /// <summary>Tests that measure time, or take all the CPU there is: one at a time, after the others.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
-public static class OneAtATime
+public sealed class OneAtATime : ICollectionFixture<PublishedProgram>
 {
     public const string Name = "one at a time";
 }

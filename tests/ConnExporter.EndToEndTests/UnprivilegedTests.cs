@@ -60,6 +60,39 @@ public sealed class UnprivilegedTests : IDisposable
         (await daemon.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
     }
 
+    [TheoryThatNeeds(Need.Root, Need.SetPriv, "unshare")]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Where_proc_hides_the_processes_of_others_they_are_marked_or_not_seen(int hidepid)
+    {
+        // A /proc of its own: that of the host stays as it is.
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch
+        {
+            Directory = build.Path,
+            Under =
+            [
+                "unshare", "--mount", "sh", "-c", $"mount -t proc -o hidepid={hidepid} proc /proc && exec \"$@\"", "sh",
+                "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
+            ],
+        });
+
+        Page page = await daemon.ScrapeAsync();
+
+        page.Outcome("processes").ShouldBe("ok");
+        page.Outcome("self").ShouldBe("ok");
+        page["process_open_fds"].ShouldBeGreaterThan(0);
+        if (hidepid == 1)
+        {
+            page["conn_processes_unreadable"].ShouldBeInRange(1, page["conn_processes"] - 1);
+            await Eventually.Holds(() => daemon.Log.ShouldContain("hidepid"));
+        }
+        else
+        {
+            page["conn_processes_unreadable"].ShouldBe(0, "what is hidden cannot be counted");
+            page["conn_processes"].ShouldBeInRange(1, 20, "its own, and others of the same user");
+        }
+    }
+
     [FactThatNeeds(Need.Root, Need.SetPriv)]
     public async Task A_file_that_is_denied_marks_its_collector_and_no_other()
     {
@@ -68,7 +101,7 @@ public sealed class UnprivilegedTests : IDisposable
             File.WriteAllText(path, "");
             File.SetUnixFileMode(path, UnixFileMode.None);
         });
-        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch($"--path.procfs={proc.Path}", "--collector.ports.interval=200ms", "--netns=host") { AsNobody = true, Directory = build.Path });
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch("--sampling.cpu-budget=1", $"--path.procfs={proc.Path}", "--collector.ports.interval=200ms", "--netns=host") { AsNobody = true, Directory = build.Path });
 
         Page before = await daemon.ScrapeAsync();
 

@@ -146,6 +146,55 @@ public class CensusTests
         age.ShouldBe(Stopwatch.GetElapsedTime(since).TotalSeconds, 2);
     }
 
+    // TIME_WAIT, orphans and handshakes have no inode, and a user that says nothing.
+    [KernelFact("dotnet")]
+    public void Sockets_that_nobody_holds_have_no_unit_and_no_process()
+    {
+        using var network = new NetworkNamespace();
+        using var lab = new Lab(network, "mix", "--time-wait", "50", "--orphans", "20", "--syn-recv", "10", "--families", "v4");
+
+        MetricsText page = network.Page();
+
+        foreach ((string state, int count) in new[] { ("time_wait", 50), ("fin_wait2", 20), ("syn_recv", 10) })
+        {
+            page.Value("conn_unit_sockets", Self, "unit=\"none\"", $"state=\"{state}\"").ShouldBe(count);
+            page.Sum("conn_process_sockets", $"state=\"{state}\"").ShouldBe(0);
+        }
+    }
+
+    // So it has nothing to lose where ports run out.
+    [KernelFact("dotnet")]
+    public void The_daemon_opens_no_connection_of_its_own()
+    {
+        using var network = new NetworkNamespace();
+        using var daemon = new RunningDaemon(network, "--sampling.cpu-budget=1", "--collector.census.interval=200ms", "--collector.states.interval=200ms");
+        double opened = Opened();
+        int scrapes = 0;
+        string[] walks = ["census", "states", "counters"];
+        Dictionary<string, HashSet<double>> samples = walks.ToDictionary(collector => collector, _ => new HashSet<double>());
+        Poll.Until(
+            () =>
+            {
+                MetricsText page = daemon.Scrape();
+                scrapes++;
+                return walks.Count(collector =>
+                {
+                    samples[collector].Add(page.Value("conn_collector_last_success_timestamp_seconds", $"collector=\"{collector}\""));
+                    return samples[collector].Count > 2;
+                });
+            },
+            sampled => sampled == walks.Length,
+            "three samples of each");
+
+        (Opened() - opened).ShouldBe(scrapes, "one for each scrape, and that is the test's");
+
+        double Opened()
+        {
+            string[] lines = [.. network.ReadNet("snmp").Split('\n').Where(line => line.StartsWith("Tcp:", StringComparison.Ordinal))];
+            return double.Parse(lines[1].Split(' ')[Array.IndexOf(lines[0].Split(' '), "ActiveOpens")]);
+        }
+    }
+
     [KernelFact("dotnet")]
     public void The_handshakes_of_a_listener_are_its_SYN_queue()
     {

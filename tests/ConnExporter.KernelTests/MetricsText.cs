@@ -27,6 +27,9 @@ internal sealed class MetricsText
 
     public string Text { get; }
 
+    /// <summary>Every series, its labels each as <c>name="value"</c>.</summary>
+    public IReadOnlyList<(string Name, string[] Labels, double Value)> Rows => rows;
+
     /// <summary>How many series the page has.</summary>
     public int Series => rows.Count;
 

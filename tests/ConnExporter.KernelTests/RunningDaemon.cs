@@ -7,7 +7,7 @@ namespace ConnExporter.KernelTests;
 /// <summary>The daemon serving in a namespace.</summary>
 internal sealed class RunningDaemon : IDisposable
 {
-    private const int Port = 9800;
+    public const int Port = 9800;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly NetworkNamespace network;
     private readonly Process process;
@@ -16,7 +16,9 @@ internal sealed class RunningDaemon : IDisposable
     public RunningDaemon(NetworkNamespace network, params IEnumerable<string> flags)
     {
         this.network = network;
-        process = network.Start("dotnet", [Places.Daemon, $"--web.listen-address=127.0.0.1:{Port}", .. flags]);
+        // Tests are in a hurry: without a bound unless they are about it.
+        string[] unbound = flags.Any(flag => flag.StartsWith("--sampling.cpu-budget", StringComparison.Ordinal)) ? [] : ["--sampling.cpu-budget=1"];
+        process = network.Start("dotnet", [Places.Daemon, $"--web.listen-address=127.0.0.1:{Port}", .. unbound, .. flags]);
         process.OutputDataReceived += Note;
         process.ErrorDataReceived += Note;
         process.BeginOutputReadLine();
@@ -50,6 +52,16 @@ internal sealed class RunningDaemon : IDisposable
 
     /// <summary>One page.</summary>
     public MetricsText Scrape() => TryScrape() ?? throw new InvalidOperationException($"no page; {Log}");
+
+    /// <summary>Tells it to end and waits until it has.</summary>
+    /// <returns>Its exit status, and how long it took.</returns>
+    public (int Status, TimeSpan Time) End()
+    {
+        long start = Stopwatch.GetTimestamp();
+        Tool.Run(Patience, "kill", "-TERM", $"{process.Id}");
+        process.WaitForExit(Patience).ShouldBeTrue(Log);
+        return (process.ExitCode, Stopwatch.GetElapsedTime(start));
+    }
 
     public void Dispose()
     {

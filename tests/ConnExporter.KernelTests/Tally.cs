@@ -7,7 +7,8 @@ namespace ConnExporter.KernelTests;
 /// <summary>Sockets by state, one line a state, from each of those who count them.</summary>
 internal static class Tally
 {
-    private static readonly Dictionary<string, string> NamesOfSs = new(StringComparer.Ordinal)
+    /// <summary>The states by the names that ss has for them.</summary>
+    public static readonly Dictionary<string, string> NamesOfSs = new(StringComparer.Ordinal)
     {
         ["ESTAB"] = "established",
         ["SYN-SENT"] = "syn_sent",

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
 using ConnExporter.Collectors;
+using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
 using ConnExporter.Metrics;
@@ -81,19 +82,23 @@ public partial class GoldenPageTests
         var time = new StoppedClock();
         var store = new SnapshotStore(Snapshot.Empty(time) with
         {
+            CpuBudget = ExporterOptions.DefaultCpuBudget,
             Collectors = [.. CollectorList.All.Select(entry => new CollectorState { Name = entry.Name, Interval = entry.DefaultInterval })],
         });
+        var budget = new CpuBudget(1, time);
 
         // One sample each: the next one is a day away.
         CollectorThread[] threads =
-            [.. CollectorList.All.Select(entry => new CollectorThread(entry.Name, entry.Create(kernel, SamplingBench.Options([])), TimeSpan.FromDays(1), store, time, Logger.None))];
+            [.. CollectorList.All.Select(entry => new CollectorThread(entry.Name, entry.Create(kernel, SamplingBench.Options([])), budget.Enter(TimeSpan.FromDays(1), patience: null), store, time, Logger.None))];
         Array.ForEach(threads, thread => thread.Start());
         SpinWait.SpinUntil(() => store.Current.IsComplete, TimeSpan.FromSeconds(30)).ShouldBeTrue("a collector did not end its sample");
         Array.ForEach(threads, thread => thread.Stop());
         threads.ShouldAllBe(thread => thread.Join(TimeSpan.FromSeconds(10)));
         DiagnosisReport report = new Diagnostician(RuleList.All, new Thresholds(), time, (rule, e) => throw new InvalidOperationException(rule, e)).Look(store.Current);
-        return store.Current with { Report = report, Collectors = [.. store.Current.Collectors.Select(state => state with { CpuTime = TimeSpan.Zero })] };
+        return store.Current with { Report = report, Collectors = [.. store.Current.Collectors.Select(state => state with { CpuTime = TimeSpan.Zero, Interval = IntervalOf(state.Name) })] };
     }
+
+    private static TimeSpan IntervalOf(string collector) => CollectorList.All.First(entry => entry.Name == collector).DefaultInterval;
 
     private static string Samples(string page) => string.Join('\n', page.Split('\n').Where(line => line.Length > 0 && line[0] != '#'));
 

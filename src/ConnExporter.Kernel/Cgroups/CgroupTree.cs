@@ -197,7 +197,7 @@ public sealed unsafe class CgroupTree : IDisposable
                         return;
                     }
 
-                    string name = Encoding.UTF8.GetString(entry.Name);
+                    string name = Utf8Text.Of(entry.Name);
                     string path = parent.Path == "/" ? "/" + name : $"{parent.Path}/{name}";
                     cgroup = new Cgroup(entry.Inode, path, UnitName.FromPath(Encoding.UTF8.GetBytes(path)));
                     byId[entry.Inode] = cgroup;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Kernel.Cgroups;
@@ -131,5 +130,5 @@ public static class UnitName
         return $"{engine}-{Text(id[..ShortId])}";
     }
 
-    private static string Text(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes);
+    private static string Text(ReadOnlySpan<byte> bytes) => Utf8Text.Of(bytes);
 }

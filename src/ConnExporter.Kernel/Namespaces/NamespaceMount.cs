@@ -1,4 +1,3 @@
-using System.Text;
 using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Kernel.Namespaces;
@@ -11,8 +10,8 @@ public readonly record struct NamespaceMount(ulong Inode, string MountPoint)
     private const int NameLimit = 100;
 
     /// <summary>The name that <c>ip netns</c> knows it by; null where it is mounted elsewhere.</summary>
-    public string? Name => System.IO.Path.GetDirectoryName(MountPoint) is "/run/netns" or "/var/run/netns"
-        && System.IO.Path.GetFileName(MountPoint) is { Length: > 0 and <= NameLimit } name ? name : null;
+    public string? Name => System.IO.Path.GetDirectoryName(MountPoint.AsSpan()) is "/run/netns" or "/var/run/netns"
+        && System.IO.Path.GetFileName(MountPoint.AsSpan()) is { Length: > 0 and <= NameLimit } name ? name.ToString() : null;
 
     /// <summary>Reads one line.</summary>
     /// <param name="path">The file's path, for messages.</param>
@@ -52,7 +51,7 @@ public readonly record struct NamespaceMount(ulong Inode, string MountPoint)
     {
         if (!text.Contains((byte)'\\'))
         {
-            return Encoding.UTF8.GetString(text);
+            return Utf8Text.Of(text);
         }
 
         byte[] plain = new byte[text.Length];
@@ -64,6 +63,6 @@ public readonly record struct NamespaceMount(ulong Inode, string MountPoint)
             text = text[(escaped ? 4 : 1)..];
         }
 
-        return Encoding.UTF8.GetString(plain.AsSpan(0, length));
+        return Utf8Text.Of(plain.AsSpan(0, length));
     }
 }

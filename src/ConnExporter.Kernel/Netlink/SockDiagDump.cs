@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ConnExporter.Kernel.Netlink;
@@ -34,6 +35,7 @@ public ref struct SockDiagDump
     /// Absent where inet_diag or tcp_diag is missing; Denied; Broken for anything that breaks the protocol: what was read so far is then
     /// to be thrown away.
     /// </exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryRead(out SocketRecord record)
     {
         while (!ended)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ConnExporter.Kernel.Netlink;
@@ -26,6 +27,7 @@ public readonly ref struct SocketRecord
     /// <summary>A record over the payload of one message.</summary>
     /// <param name="payload">The bytes after the netlink header.</param>
     /// <exception cref="KernelReadException">Shorter than the fixed part, or with an attribute that does not fit.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public SocketRecord(ReadOnlySpan<byte> payload)
     {
         if (payload.Length < MessageSize)

@@ -34,22 +34,22 @@ public readonly record struct ConntrackEntry(string Protocol, string? State, Ine
             throw Unlike(path, line);
         }
 
-        string? state = null;
+        ReadOnlySpan<byte> state = default;
         InetAddress? source = null;
         while (fields.TryNext(out ReadOnlySpan<byte> word))
         {
-            if (word.StartsWith("src="u8))
+            if (source is null && word.StartsWith("src="u8))
             {
                 source = Address(word[4..]) ?? throw Unlike(path, line);
             }
             else if (word.StartsWith("dst="u8) && source is { } from)
             {
                 InetAddress to = Address(word[4..]) ?? throw Unlike(path, line);
-                return new ConntrackEntry(Text(protocol), state, from, to, Port(fields));
+                return new ConntrackEntry(Text(protocol), state.IsEmpty ? null : Text(state), from, to, Port(fields));
             }
             else if (source is null && !Fields.TryNumber(word, out _))
             {
-                state = Text(word);
+                state = word;
             }
         }
 

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace ConnExporter.Kernel.Proc;
 
 /// <summary><c>/proc/self/mountinfo</c> (proc(5)): what is mounted where.</summary>
@@ -74,6 +72,6 @@ public static class MountInfo
             }
         }
 
-        return Encoding.UTF8.GetString(bytes, 0, length);
+        return Utf8Text.Of(bytes.AsSpan(0, length));
     }
 }

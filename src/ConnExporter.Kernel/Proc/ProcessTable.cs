@@ -163,34 +163,41 @@ public sealed unsafe class ProcessTable : IDisposable
         content = default;
         Span<byte> path = stackalloc byte[32];
         PathOf(pid, name, path);
-        using DescriptorHandle? file = Open(path, 0, out ProcessAccess access);
-        if (file is null)
+        int file = Open(path, 0);
+        if (file < 0)
         {
-            return access;
+            return Failed(path);
         }
 
-        int length = 0;
-        fixed (byte* bytes = nested)
+        try
         {
-            while (length < nested.Length)
+            int length = 0;
+            fixed (byte* bytes = nested)
             {
-                nint got = LibC.Read(file.Value, bytes + length, nested.Length - length);
-                if (got < 0)
+                while (length < nested.Length)
                 {
-                    return Failed(path);
-                }
+                    nint got = LibC.Read(file, bytes + length, nested.Length - length);
+                    if (got < 0)
+                    {
+                        return Failed(path);
+                    }
 
-                if (got == 0)
-                {
-                    break;
-                }
+                    if (got == 0)
+                    {
+                        break;
+                    }
 
-                length += (int)got;
+                    length += (int)got;
+                }
             }
-        }
 
-        content = nested.AsSpan(0, length);
-        return ProcessAccess.Ok;
+            content = nested.AsSpan(0, length);
+            return ProcessAccess.Ok;
+        }
+        finally
+        {
+            _ = LibC.Close(file);
+        }
     }
 
     /// <summary>Closes the directory.</summary>
@@ -211,16 +218,16 @@ public sealed unsafe class ProcessTable : IDisposable
     private ProcessAccess List(ReadOnlySpan<byte> path, out ulong count)
     {
         count = 0;
-        using DescriptorHandle? list = Open(path, LibC.DirectoryFlag, out ProcessAccess access);
-        if (list is null)
+        int list = Open(path, LibC.DirectoryFlag);
+        if (list < 0)
         {
-            return access;
+            return Failed(path);
         }
 
         try
         {
             descriptors.Clear();
-            while (descriptors.TryNext(list.Value, out DirectoryEntry entry))
+            while (descriptors.TryNext(list, out DirectoryEntry entry))
             {
                 count += entry.Name[0] is >= (byte)'0' and <= (byte)'9' ? 1u : 0u;
             }
@@ -228,6 +235,10 @@ public sealed unsafe class ProcessTable : IDisposable
         catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
         {
             return ProcessAccess.Gone;
+        }
+        finally
+        {
+            _ = LibC.Close(list);
         }
 
         return ProcessAccess.Ok;
@@ -247,13 +258,12 @@ public sealed unsafe class ProcessTable : IDisposable
         }
     }
 
-    private DescriptorHandle? Open(ReadOnlySpan<byte> path, int flags, out ProcessAccess access)
+    // A plain number, not a handle to be collected: thousands are opened in a round, each closed before the next. Below 0 where it failed.
+    private int Open(ReadOnlySpan<byte> path, int flags)
     {
         fixed (byte* bytes = path)
         {
-            int descriptor = LibC.OpenAt(directory!.Value, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec | flags);
-            access = descriptor >= 0 ? ProcessAccess.Ok : Failed(path);
-            return descriptor >= 0 ? new DescriptorHandle(descriptor) : null;
+            return LibC.OpenAt(directory!.Value, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec | flags);
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace ConnExporter.Kernel.Proc;
 
 /// <summary>A sysctl file as people write it: sysctl.d(5), sysctl.conf(5).</summary>
@@ -12,7 +10,7 @@ public static class SysctlConf
     {
         var found = new List<SysctlAssignment>();
         int number = 0;
-        foreach (ReadOnlySpan<char> whole in Encoding.UTF8.GetString(text).AsSpan().EnumerateLines())
+        foreach (ReadOnlySpan<char> whole in Utf8Text.Of(text).AsSpan().EnumerateLines())
         {
             number++;
             ReadOnlySpan<char> line = whole.Trim();

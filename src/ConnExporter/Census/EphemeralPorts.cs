@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Runtime.CompilerServices;
 using ConnExporter.Counting;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
@@ -100,6 +101,7 @@ internal sealed class EphemeralPorts
     }
 
     /// <summary>A socket with a peer that was connected from here.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddOutbound(in SocketRecord socket)
     {
         ushort port = socket.LocalPort;

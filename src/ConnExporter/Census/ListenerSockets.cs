@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Runtime.CompilerServices;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 
@@ -41,6 +42,7 @@ internal sealed class ListenerSockets
 
     /// <summary>Counts a socket with its listener.</summary>
     /// <returns>False where it has none: it was connected from here, or its listener is closed.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryAdd(in SocketRecord socket)
     {
         ushort port = socket.LocalPort;

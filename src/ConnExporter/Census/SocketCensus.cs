@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ConnExporter.Configuration;
 using ConnExporter.Counting;
 using ConnExporter.Kernel;
@@ -67,6 +68,7 @@ internal sealed class SocketCensus
     /// <param name="socket">The socket.</param>
     /// <param name="unit">What its unit is found by.</param>
     /// <returns>What its process is to be known for.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public SocketTraits Add(in SocketRecord socket, UnitKey unit)
     {
         if (IsBoundOnly(socket))

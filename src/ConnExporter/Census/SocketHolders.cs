@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ConnExporter.Holders;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
@@ -54,6 +55,7 @@ internal sealed class SocketHolders : IDisposable
 
     /// <summary>Counts a socket with its process.</summary>
     /// <returns>What the unit of the socket is found by.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public UnitKey Add(in SocketRecord socket)
     {
         _ = socket.TryGetCgroup(out ulong cgroup);

@@ -29,8 +29,10 @@ internal sealed class ListenersCollector : Collector
     private readonly List<Member> members = [];
     private readonly Dictionary<ulong, Drops> dropsByCookie = [];
     private readonly Dictionary<(InetAddress Address, ushort Port), Listener> listeners = [];
+    private readonly List<Listener> open = [];
     private NetlinkSocket? sockDiag;
     private uint round;
+    private ulong made;
     private long began;
 
     private readonly int shown;
@@ -89,7 +91,7 @@ internal sealed class ListenersCollector : Collector
         {
             if (!listeners.TryGetValue((member.Address, member.Port), out Listener? listener))
             {
-                listener = new Listener(member.Address.ToString(), member.Port.ToString());
+                listener = new Listener(member.Address.ToString(), member.Port.ToString(), ++made);
                 listeners.Add((member.Address, member.Port), listener);
             }
 
@@ -145,25 +147,48 @@ internal sealed class ListenersCollector : Collector
 
     private ListenersReading Read(CollectContext context)
     {
-        List<Listener> open = [.. listeners.Values.Where(listener => listener.Round == round)];
-        IEnumerable<Listener> fullest = open.Count <= shown ? open : open.OrderByDescending(listener => listener.Fullness).ThenByDescending(listener => listener.Drops).Take(shown);
+        open.Clear();
+        foreach (Listener listener in listeners.Values)
+        {
+            if (listener.Round == round)
+            {
+                open.Add(listener);
+            }
+        }
+
+        if (open.Count > shown)
+        {
+            open.Sort(FullestFirst);
+        }
+
         context.Drop("conn_listener_accept_queue", Math.Max(0, open.Count - shown));
         bool drops = members.TrueForAll(member => member.Drops is not null);
         return new ListenersReading(
             kernel.Namespace,
-            [.. fullest.Select(l => new ListenersReading.Row(l.Address, l.Port, l.Queue, l.Limit, l.Peaks.Peak, drops ? l.Drops : null))
+            [.. open.Take(shown).Select(l => new ListenersReading.Row(l.Address, l.Port, l.Queue, l.Limit, l.Peaks.Peak, drops ? l.Drops : null))
                 .OrderBy(row => row.Port.Length).ThenBy(row => row.Port, StringComparer.Ordinal).ThenBy(row => row.Address, StringComparer.Ordinal)]);
+    }
+
+    // The older first where nothing else tells them apart, so that rows stay.
+    private static int FullestFirst(Listener a, Listener b)
+    {
+        int order = b.Fullness.CompareTo(a.Fullness);
+        order = order != 0 ? order : b.Drops.CompareTo(a.Drops);
+        return order != 0 ? order : a.Number.CompareTo(b.Number);
     }
 
     private readonly record struct Member(InetAddress Address, ushort Port, ulong Cookie, uint Queue, uint Limit, uint? Drops);
 
     private readonly record struct Drops(uint Count, uint Round);
 
-    private sealed class Listener(string address, string port)
+    private sealed class Listener(string address, string port, ulong number)
     {
         public string Address { get; } = address;
 
         public string Port { get; } = port;
+
+        /// <summary>In the order in which they were first seen.</summary>
+        public ulong Number { get; } = number;
 
         public uint Queue { get; private set; }
 

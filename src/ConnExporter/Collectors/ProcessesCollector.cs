@@ -102,7 +102,9 @@ internal sealed class ProcessesCollector : Collector
             return access;
         }
 
-        string unit = UnitName.FromProcessFile(content);
+        // Of one group most have the same file word for word: then nothing is made of it anew.
+        byte[] cgroupFile = process.Group is { } before && content.SequenceEqual(before.CgroupFile) ? before.CgroupFile : content.ToArray();
+        string unit = ReferenceEquals(cgroupFile, process.Group?.CgroupFile) ? process.Group.Unit : UnitName.FromProcessFile(content);
         access = table.ReadFile(pid, "limits"u8, out content);
         if (access != ProcessAccess.Ok)
         {
@@ -122,6 +124,7 @@ internal sealed class ProcessesCollector : Collector
             groups.Add((name, unit), group);
         }
 
+        group.CgroupFile = cgroupFile;
         process.Group = group;
         return ProcessAccess.Ok;
     }
@@ -202,6 +205,11 @@ internal sealed class ProcessesCollector : Collector
 
         public byte[] NameBytes { get; } = Encoding.UTF8.GetBytes(name);
 
+        public string Unit { get; } = unit;
+
+        /// <summary>What <c>/proc/PID/cgroup</c> said of the last of them that was read.</summary>
+        public byte[] CgroupFile { get; set; } = [];
+
         public uint Round { get; private set; }
 
         public ulong Processes { get; private set; }
@@ -236,7 +244,7 @@ internal sealed class ProcessesCollector : Collector
             TakeWorse(other.WorstProcessId, other.Worst, other.WorstLimit);
         }
 
-        public ProcessesReading.Row ToRow() => new(Name, unit, Processes, Descriptors, Worst, WorstLimit);
+        public ProcessesReading.Row ToRow() => new(Name, Unit, Processes, Descriptors, Worst, WorstLimit);
 
         private void TakeWorse(int pid, ulong count, ulong limit)
         {

@@ -42,20 +42,15 @@ internal static class CommandLine
             Console.Error.WriteLine($"conn-exporter: {e.Message}");
             return parsed.CommandResult.Command is RootCommand or { Name: "serve" or "metrics" or "check-config" } ? ExitCode.Configuration : ExitCode.Usage;
         }
-        catch (Exception e)
-        {
-            Console.Error.WriteLine($"conn-exporter: a defect in this program, please report it: {e}");
-            return ExitCode.Internal;
-        }
     }
 
     private static RootCommand Build(ImmutableArray<Flag> flags)
     {
         var root = new RootCommand("Prometheus exporter for what TCP connections run out of: ports, descriptors, queues, tables and memory.")
         {
-            Action = new CommandAction(ServeCommand.Run),
+            Action = new CommandAction(Serve),
         };
-        root.Subcommands.Add(new Command("serve", "Sample and serve the metrics page until told to stop (the default).") { Action = new CommandAction(ServeCommand.Run) });
+        root.Subcommands.Add(new Command("serve", "Sample and serve the metrics page until told to stop (the default).") { Action = new CommandAction(Serve) });
         root.Subcommands.Add(new Command("metrics", "Print one metrics page to standard output.") { Action = new CommandAction(MetricsCommand.Run) });
         root.Subcommands.Add(new Command("check-config", "Check flags, environment and configuration file, and say what would be in force.") { Action = new CommandAction(CheckConfigCommand.Run) });
         root.Subcommands.Add(new Command("diagnose", "Look at this host once: what is running out, who holds it, when it will be gone, what to do. Ends with 0 (nothing), 1 (warning), 2 (critical), 3 (could not tell).")
@@ -82,6 +77,12 @@ internal static class CommandLine
         }
 
         return root;
+    }
+
+    private static int Serve(ConfigurationSources sources)
+    {
+        OwnCode.Load();
+        return ServeCommand.Run(sources);
     }
 
     private static Command Incidents()

@@ -130,10 +130,11 @@ internal static class IncidentsCommand
         return store.Read(record, root => Text(root, incident, record, book, style));
     }
 
-    private static string Text(JsonElement root, Incident incident, IncidentRecord record, TextBook book, TerminalStyle style)
+    /// <summary>A record for people.</summary>
+    internal static string Text(JsonElement root, Incident incident, IncidentRecord record, TextBook book, TerminalStyle style)
     {
         var text = new StringBuilder();
-        text.Append(style.Strong(book["cli.incidents.title", ("id", incident.Id), ("kernel", Visible.Of(root.GetProperty("kernel").GetString()!))])).Append('\n');
+        text.Append(style.Strong(book["cli.incidents.title", ("id", incident.Id), ("kernel", Visible.Of(root.GetProperty("kernel").GetString() ?? throw new FormatException("kernel is null")))])).Append('\n');
         foreach (IncidentRecord each in incident.Records)
         {
             text.Append(CultureInfo.InvariantCulture, $"{(each == record ? '>' : ' ')} {each.Number,3}  {each.WrittenAt:yyyy-MM-dd HH:mm:ss} UTC  {each.EventLabel,-7} {(each.Event == IncidentEvent.End ? "" : book["severity." + each.Severity])}\n");

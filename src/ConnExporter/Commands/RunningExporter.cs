@@ -5,6 +5,8 @@ using System.Text.Json;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Resources;
+using ConnExporter.Terminal;
+using ConnExporter.Texts;
 
 namespace ConnExporter.Commands;
 
@@ -45,28 +47,33 @@ internal sealed class RunningExporter
     {
         ListenAddress listen = options.ListenAddresses[0];
         string address = listen.UnixPath is null ? $"http://{OnLoopback(listen)}/" : listen.ToString();
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, ConnectCallback = (_, end) => ConnectAsync(listen, end) })
-        {
-            Timeout = Patience,
-            MaxResponseContentBufferSize = LargestAnswer,
-        };
+        EndPoint server = listen.UnixPath is { } path ? new UnixDomainSocketEndPoint(path) : OnLoopback(listen);
         try
         {
-            using HttpResponseMessage answer = client.Send(new HttpRequestMessage(HttpMethod.Get, $"http://localhost/api/v1/diagnosis?lang={language}"));
-            if (answer.StatusCode != HttpStatusCode.OK)
-            {
-                return new RunningExporter(address, $"HTTP {(int)answer.StatusCode}");
-            }
-
-            using Stream content = answer.Content.ReadAsStream();
-            using var document = JsonDocument.Parse(content);
-            return Read(address, document.RootElement);
+            return Understand(address, LocalRequest.Get(server, $"/api/v1/diagnosis?lang={language}", LargestAnswer, Patience));
         }
-        catch (HttpRequestException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.AddressNotAvailable } or FileNotFoundException)
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable)
         {
             return new RunningExporter(address, refusal: null);
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is SocketException or IOException)
+        {
+            return new RunningExporter(address, e.Message);
+        }
+    }
+
+    /// <summary>Reads an answer.</summary>
+    /// <param name="address">Where it is from.</param>
+    /// <param name="content">The answer.</param>
+    /// <returns>What it tells; a <see cref="Refusal"/> where it makes no sense.</returns>
+    internal static RunningExporter Understand(string address, ReadOnlyMemory<byte> content)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(content);
+            return Read(address, document.RootElement);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return new RunningExporter(address, e.Message);
         }
@@ -94,37 +101,38 @@ internal sealed class RunningExporter
             Instances = [.. root.GetProperty("resources").EnumerateArray().SelectMany(ReadInstances)],
             Findings =
             [
-                .. root.GetProperty("findings").EnumerateArray().Select(finding => new Found(
-                    finding.GetProperty("finding").GetString()!, finding.GetProperty("netns").GetString()!, finding.GetProperty("since").GetDateTimeOffset(), finding.Clone())),
+                .. root.GetProperty("findings").EnumerateArray().Select(ReadFinding),
             ],
         };
     }
 
+    // It will be shown and written as it is: what cannot be is refused here, where that is no more than an answer that makes no sense.
+    private static Found ReadFinding(JsonElement finding)
+    {
+        using (var json = new Utf8JsonWriter(Stream.Null))
+        {
+            finding.WriteTo(json);
+        }
+
+        DateTimeOffset since = finding.GetProperty("since").GetDateTimeOffset();
+        DiagnosisText.RenderFinding(finding, since, TextBook.Of(Language.English), TerminalStyle.Plain);
+        return new Found(Text(finding, "finding"), Text(finding, "netns"), since, finding.Clone());
+    }
+
     // A resource of a newer exporter is nothing to this one.
-    private static IEnumerable<Known> ReadInstances(JsonElement resource) => ResourceKinds.Find(resource.GetProperty("resource").GetString()!) is not { } kind
+    private static IEnumerable<Known> ReadInstances(JsonElement resource) => ResourceKinds.Find(Text(resource, "resource")) is not { } kind
         ? []
         : resource.GetProperty("instances").EnumerateArray().Select(instance => new Known(
             kind,
-            resource.GetProperty("netns").GetString()!,
-            instance.GetProperty("instance").GetString()!,
-            instance.GetProperty("peak").GetDouble(),
-            instance.GetProperty("growth_per_second") is { ValueKind: JsonValueKind.Number } growth ? growth.GetDouble() : null));
+            Text(resource, "netns"),
+            Text(instance, "instance"),
+            Finite(instance.GetProperty("peak")),
+            instance.GetProperty("growth_per_second") is { ValueKind: JsonValueKind.Number } growth ? Finite(growth) : null));
 
-    private static async ValueTask<Stream> ConnectAsync(ListenAddress listen, CancellationToken end)
-    {
-        EndPoint endPoint = listen.UnixPath is { } path ? new UnixDomainSocketEndPoint(path) : OnLoopback(listen);
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await socket.ConnectAsync(endPoint, end);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
+    // JSON can hold numbers that no double can.
+    private static double Finite(JsonElement number) => number.GetDouble() is var value && double.IsFinite(value) ? value : throw new FormatException($"{number} is too large a number");
+
+    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");
 
     private static IPEndPoint OnLoopback(ListenAddress listen) => new(
         listen.Address is null || listen.Address.Equals(IPAddress.Any) ? IPAddress.Loopback : listen.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : listen.Address,

@@ -13,7 +13,6 @@ using ConnExporter.Web;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
 using ConnExporter.Web.Pages;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -40,7 +39,7 @@ internal static class ServeCommand
         var diagnostician = new Diagnostician(
             RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
         using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), time, logging.Logger);
-        using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, time, logging.Logger);
+        using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, logging.Logger);
         var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
         StatusRoutes? page = options.HasPage ? Page(options, store, diagnostician, recorder, time) : null;
         try
@@ -83,24 +82,29 @@ internal static class ServeCommand
     private static async Task<int> RunHost(
         ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, StatusRoutes? page)
     {
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "conn-exporter" });
-        builder.Logging.AddSerilog(logging.Logger);
-        web.AddTo(builder);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownPatience);
-        builder.Services.AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), () =>
-        {
-            web.Reload();
-            reload.Run();
-        }));
-        builder.Services.AddHostedService(_ => sampler);
-        builder.Services.AddHostedService(_ => diagnosis);
-        await using WebApplication app = builder.Build();
         var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store), page);
-        app.Run(web.Guard(endpoints.HandleAsync));
+
+        // Not a WebApplication: routing, filters and error pages come with it, which nothing here needs and every host would have to hold in memory.
+        using IHost host = new HostBuilder()
+            .ConfigureLogging(logs => logs.AddSerilog(logging.Logger))
+            .ConfigureWebHost(builder => web.AddTo(builder, endpoints.HandleAsync), settings => settings.SuppressEnvironmentConfiguration = true)
+            .ConfigureServices(services =>
+            {
+                services.Configure<HostOptions>(settings => settings.ShutdownTimeout = ShutdownPatience);
+                services.AddSingleton<IHostLifetime>(provider => new SignalLifetime(provider.GetRequiredService<IHostApplicationLifetime>(), () =>
+                {
+                    web.Reload();
+                    reload.Run();
+                }));
+                services.AddHostedService(_ => sampler);
+                services.AddHostedService(_ => diagnosis);
+                services.AddHostedService(_ => new StartMemory(logging.Logger));
+            })
+            .Build();
 
         try
         {
-            await app.StartAsync();
+            await host.StartAsync();
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
@@ -110,16 +114,16 @@ internal static class ServeCommand
         }
 
         await web.WarmUpAsync();
-        using WebWatch watch = web.Watch(store);
+        using WebWatch watch = web.Watch(store, logging);
 
         // Only now: who cannot listen has nothing to say of the host.
         sampler.Apply(options);
         logging.ShowFrameworkWarnings();
         logging.Logger.Information(
-            "conn-exporter {Version} listens on {Addresses}", BuildVersion.Version, string.Join(", ", app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses));
+            "conn-exporter {Version} listens on {Addresses}", BuildVersion.Version, string.Join(", ", host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses));
         systemd.Ready();
-        app.Lifetime.ApplicationStopping.Register(systemd.Stopping);
-        await app.WaitForShutdownAsync();
+        host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(systemd.Stopping);
+        await host.WaitForShutdownAsync();
         logging.Logger.Information("conn-exporter ends");
         return ExitCode.Ok;
     }

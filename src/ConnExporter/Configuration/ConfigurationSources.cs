@@ -31,18 +31,18 @@ internal sealed class ConfigurationSources
     {
         IReadOnlyList<Given> file = FilePath is { } path ? ConfigFile.Read(path) : [];
 
-        // The first source that names a setting decides it alone: lists are not merged.
-        ILookup<string, Given> given = new[] { flags, variables, file }
-            .SelectMany((source, rank) => source.Select(value => (value, rank)))
-            .GroupBy(pair => pair.value.Setting.Key)
-            .SelectMany(group => group.Where(pair => pair.rank == group.Min(other => other.rank)).Select(pair => pair.value))
-            .ToLookup(value => value.Setting.Key);
-
         // Checked even where something else outweighs it: a file that is wrong is wrong.
         foreach (Given value in flags.Concat(variables).Concat(file))
         {
             Check(value);
         }
+
+        // The first source that names a setting decides it alone: lists are not merged.
+        ILookup<string, Given> given = new[] { flags, variables, file }
+            .SelectMany((source, rank) => source.GroupBy(value => value.Setting.Key, (key, values) => (key, rank, values: values.ToList())))
+            .GroupBy(list => list.key)
+            .SelectMany(lists => lists.MinBy(list => list.rank).values)
+            .ToLookup(value => value.Setting.Key);
 
         return new ExporterOptions
         {
@@ -62,6 +62,7 @@ internal sealed class ConfigurationSources
             LogLevel = Values.LogLevel(One(given, "log.level")),
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
+            CpuBudget = Values.Ratio(One(given, Settings.CpuBudget)),
             Thresholds = ThresholdSettings.Read(key => One(given, key)),
             Recorder = new RecorderOptions(
                 given[Settings.RecorderPath].Select(Values.Path).FirstOrDefault(),

@@ -10,6 +10,9 @@ namespace ConnExporter.Configuration;
 /// <summary>The settings in force, checked and complete.</summary>
 internal sealed record ExporterOptions
 {
+    /// <summary>The default of <see cref="CpuBudget"/>.</summary>
+    public const double DefaultCpuBudget = 0.01;
+
     /// <summary>Where to listen.</summary>
     public required ImmutableArray<ListenAddress> ListenAddresses { get; init; }
 
@@ -42,6 +45,9 @@ internal sealed record ExporterOptions
 
     /// <summary>The enabled collectors and their intervals.</summary>
     public required ImmutableDictionary<string, TimeSpan> Collectors { get; init; }
+
+    /// <summary>Share of one core that sampling may take, over any five minutes.</summary>
+    public double CpuBudget { get; init; } = DefaultCpuBudget;
 
     /// <summary>When something is a finding.</summary>
     public Thresholds Thresholds { get; init; } = new();
@@ -80,7 +86,7 @@ internal enum LogFormat
 /// <param name="MaxConnectionsPerAddress">Of these, from one IPv4 address or IPv6 /64.</param>
 internal sealed record WebOptions(string? ConfigFile, bool SystemdSocket, int MaxRequests, int MaxConnections, int MaxConnectionsPerAddress)
 {
-    public static WebOptions Default { get; } = new(null, SystemdSocket: false, 40, 160, 40);
+    public static WebOptions Default { get; } = new(null, SystemdSocket: false, 64, 160, 40);
 }
 
 /// <summary>One address to listen on.</summary>

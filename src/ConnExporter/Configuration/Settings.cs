@@ -13,6 +13,7 @@ internal static class Settings
     public const string MaxRequests = "web.max-requests";
     public const string MaxConnections = "web.max-connections";
     public const string MaxConnectionsPerAddress = "web.max-connections-per-address";
+    public const string CpuBudget = "sampling.cpu-budget";
     public const string DisableDefaults = "collector.disable-defaults";
     public const string CensusTop = "collector.census.top";
     public const string CensusDestinations = "collector.census.destinations";
@@ -33,9 +34,10 @@ internal static class Settings
         new("web.telemetry-path", SettingKind.UrlPath, "/metrics", "Path of the metrics page."),
         new("web.disable-page", SettingKind.Switch, "false", "Switch off the status page and /api/v1; at / is a link to the metrics then."),
         new(WebConfigFile, SettingKind.Path, null, "YAML file with TLS, client certificates, users and passwords, as Prometheus's exporters read it."),
-        new(MaxRequests, SettingKind.Count, "40", "Requests answered at a time, 1 to 1000; more are told to come back (503)."),
+        new(MaxRequests, SettingKind.Count, "64", "Requests answered at a time, 1 to 1000; more are told to come back (503)."),
         new(MaxConnections, SettingKind.Count, "160", "Connections open at a time, 8 to 10000."),
         new(MaxConnectionsPerAddress, SettingKind.Count, "40", "Connections of one IPv4 address or IPv6 /64 open at a time, 1 to 10000."),
+        new(CpuBudget, SettingKind.Ratio, "0.01", "Share of one core that the collectors may take over any five minutes; their intervals stretch where more would be needed. 1 is all of a core."),
         new(DisableDefaults, SettingKind.Switch, "false", "Switch off every collector that is not switched on by name."),
         .. CollectorList.All.SelectMany(CollectorSettings),
         new(CensusTop, SettingKind.Count, "20", "Rows of each family that names holders, 1 to 200; the rest is summed in the row 'other'."),

@@ -75,7 +75,7 @@ internal static class Values
     /// <summary>A share above 0, such as 0.8.</summary>
     public static double Ratio(Given given)
     {
-        double highest = ThresholdSettings.HighestOf(given.Setting.Key);
+        double highest = given.Setting.Key == Settings.CpuBudget ? 1 : ThresholdSettings.HighestOf(given.Setting.Key);
         return double.TryParse(given.Text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double ratio) && ratio > 0 && ratio <= highest
             ? ratio
             : throw given.Wrong($"expected a number above 0, {highest} at most, such as 0.8");
@@ -95,7 +95,7 @@ internal static class Values
         if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
             string path = text[UnixPrefix.Length..];
-            return path.StartsWith('/') && System.Text.Encoding.UTF8.GetByteCount(path) <= LongestUnixPath
+            return path.StartsWith('/') && !path.Contains('\0', StringComparison.Ordinal) && System.Text.Encoding.UTF8.GetByteCount(path) <= LongestUnixPath
                 ? new ListenAddress(null, 0) { UnixPath = path }
                 : throw given.Wrong($"expected an absolute path of at most {LongestUnixPath} bytes after unix:, such as unix:/run/conn-exporter/web.sock");
         }
@@ -126,7 +126,7 @@ internal static class Values
             : throw given.Wrong("expected a path below /, such as /metrics");
 
     /// <summary>A path; whether it is there is known when it is used.</summary>
-    public static string Path(Given given) => given.Text.Length > 0 ? given.Text : throw given.Wrong("expected a path");
+    public static string Path(Given given) => given.Text.Length > 0 && !given.Text.Contains('\0', StringComparison.Ordinal) ? given.Text : throw given.Wrong("expected a path");
 
     /// <summary>A directory that is there.</summary>
     public static string Directory(Given given) =>

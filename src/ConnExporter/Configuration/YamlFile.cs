@@ -1,4 +1,5 @@
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace ConnExporter.Configuration;
@@ -48,7 +49,7 @@ internal static class YamlFile
         var yaml = new YamlStream();
         try
         {
-            RefuseDeepNesting(path, text);
+            RefuseWhatOverflows(path, text);
             yaml.Load(new StringReader(text));
         }
         catch (YamlException e)
@@ -69,17 +70,63 @@ internal static class YamlFile
         };
     }
 
-    // The tree is built by recursion: a file of brackets alone would overflow the stack, which nothing can catch.
-    private static void RefuseDeepNesting(string path, string text)
+    // The library builds the tree, and compares keys, by recursion: a file of brackets alone, a key that is a list which is in itself by its anchor,
+    // or one that is an alias without an anchor would overflow the stack, which nothing can catch.
+    private static void RefuseWhatOverflows(string path, string text)
     {
         var parser = new Parser(new StringReader(text));
         int depth = 0;
+
+        // Of each mapping that is open: whether a key comes next. Null for a list.
+        var open = new Stack<bool?>();
+        var isCollection = new Dictionary<AnchorName, bool>();
         while (parser.MoveNext())
         {
-            depth += parser.Current!.NestingIncrease;
+            ParsingEvent node = parser.Current!;
+            depth += node.NestingIncrease;
             if (depth > NestingLimit)
             {
-                throw new ConfigurationException($"{path}:{parser.Current.Start.Line}: nested deeper than any key");
+                throw new ConfigurationException($"{path}:{node.Start.Line}: nested deeper than any key");
+            }
+
+            switch (node)
+            {
+                case DocumentStart:
+                    isCollection.Clear();
+                    break;
+                case MappingEnd or SequenceEnd:
+                    open.Pop();
+                    break;
+                case AnchorAlias alias:
+                    Place(isCollection.TryGetValue(alias.Value, out bool named) ? named : throw new ConfigurationException($"{path}:{node.Start.Line}: '*{alias.Value}': nothing before it has this anchor"));
+                    break;
+                case NodeEvent value:
+                    bool hasParts = value is MappingStart or SequenceStart;
+                    Place(hasParts);
+                    if (!value.Anchor.IsEmpty)
+                    {
+                        isCollection[value.Anchor] = hasParts;
+                    }
+
+                    if (hasParts)
+                    {
+                        open.Push(value is MappingStart ? true : null);
+                    }
+
+                    break;
+            }
+
+            void Place(bool hasParts)
+            {
+                if (open.TryPop(out bool? isKey))
+                {
+                    open.Push(!isKey);
+                }
+
+                if (isKey == true && hasParts)
+                {
+                    throw new ConfigurationException($"{path}:{node.Start.Line}: expected a key");
+                }
             }
         }
     }

@@ -87,6 +87,7 @@ internal sealed class BoundedCounts<TKey>
     /// <param name="key">The key. An amount of 0 does not give it a row.</param>
     /// <param name="dimension">From 0.</param>
     /// <param name="amount">The sum of all of a walk fits 63 bits.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Add(in TKey key, int dimension, ulong amount)
     {
         long added = checked((long)amount);
@@ -145,6 +146,7 @@ internal sealed class BoundedCounts<TKey>
 
     private uint HashOf(in TKey key) => (uint)(key.Hash(in seed) >> 32);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Find(in TKey key, uint hash)
     {
         ulong[] table = slots;

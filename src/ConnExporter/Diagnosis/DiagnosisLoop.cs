@@ -1,3 +1,4 @@
+using ConnExporter.Hosting;
 using ConnExporter.Incidents;
 using ConnExporter.Sampling;
 using Microsoft.Extensions.Hosting;
@@ -5,25 +6,29 @@ using Serilog;
 
 namespace ConnExporter.Diagnosis;
 
-/// <summary>Looks at the newest snapshot once a second, puts the report into it and hands both to the flight recorder.</summary>
+/// <summary>Looks at the newest snapshot each second, or every five where nothing is the matter; puts the report into it and hands both to the flight recorder.</summary>
 internal sealed class DiagnosisLoop : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // Where nothing is the matter, less often: looks each second are a third of what an idle host pays.
+    private static readonly TimeSpan CalmInterval = TimeSpan.FromSeconds(5);
+
+    // Behind the collectors, which sample at the whole second.
+    private static readonly TimeSpan AfterSamples = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(20);
     private readonly Diagnostician diagnostician;
     private readonly SnapshotStore store;
     private readonly FlightRecorder recorder;
-    private readonly TimeProvider time;
     private readonly ILogger log;
     private Finding[] known = [];
     private string? lastDefect;
 
-    public DiagnosisLoop(Diagnostician diagnostician, SnapshotStore store, FlightRecorder recorder, TimeProvider time, ILogger log)
+    public DiagnosisLoop(Diagnostician diagnostician, SnapshotStore store, FlightRecorder recorder, ILogger log)
     {
         this.diagnostician = diagnostician;
         this.store = store;
         this.recorder = recorder;
-        this.time = time;
         this.log = log;
     }
 
@@ -38,25 +43,18 @@ internal sealed class DiagnosisLoop : BackgroundService
         Tell(report);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyThread.Run("diagnosis", LookWhenReady, stoppingToken, AfterSamples);
+
+    // What no collector has read yet is nothing to judge by; after that the first look is not to be waited for.
+    private TimeSpan LookWhenReady()
     {
-        // What no collector has read yet is nothing to judge by; after that the first look is not to be waited for.
-        using var timer = new PeriodicTimer(FirstInterval, time);
-        try
+        if (!store.Current.IsComplete)
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                if (store.Current.IsComplete)
-                {
-                    timer.Period = Interval;
-                    TryLook();
-                }
-            }
+            return FirstInterval;
         }
-        catch (OperationCanceledException)
-        {
-            // The end of the daemon.
-        }
+
+        TryLook();
+        return diagnostician.IsCalm ? CalmInterval : Interval;
     }
 
     // A defect here must not end the daemon: the metrics go on, and the time of the last judgement tells.

@@ -37,6 +37,9 @@ internal sealed class Diagnostician
     /// <summary>What is a finding; a change counts from the next look on.</summary>
     public Thresholds Thresholds { get; set; }
 
+    /// <summary>Whether the last look saw nothing worse than a note, neither held nor beginning.</summary>
+    public bool IsCalm { get; private set; }
+
     /// <summary>The time that histories are told in. For any thread.</summary>
     public TimeSpan Elapsed => time.GetElapsedTime(began);
 
@@ -72,6 +75,7 @@ internal sealed class Diagnostician
 
             resources.Forget(now);
             Forget(seen, now, at);
+            IsCalm = !trackers.Values.Any(tracker => tracker.IsSerious);
             return new DiagnosisReport(at, measured.ToImmutable(), Sort(trackers.Values.Select(tracker => tracker.Current).OfType<Finding>()), Count(failed));
         }
     }

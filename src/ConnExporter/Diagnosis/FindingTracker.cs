@@ -23,6 +23,9 @@ internal sealed class FindingTracker(Rule rule, string netns)
     /// <summary>The finding; null where it does not hold.</summary>
     public Finding? Current => Held is { } severity ? new Finding(Rule, Netns, severity, verdict!, since) : null;
 
+    /// <summary>Whether it is worse than a note, be it held or beginning.</summary>
+    public bool IsSerious => Held > Severity.Info || reachedAt[(int)Severity.Warning] is not null;
+
     /// <summary>How often it began at a severity, by itself or by getting worse.</summary>
     public ulong Begun(Severity severity) => begun[(int)severity];
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 namespace ConnExporter.Holders;
 
 /// <summary>Inodes and the process that holds each: a bounded open-addressing table of 9 bytes a place, at most three quarters full.</summary>
@@ -24,6 +25,7 @@ internal sealed class InodeTable
     /// <param name="inode">The inode, not 0.</param>
     /// <param name="value">What it was set to.</param>
     /// <param name="mark">Noted as the round in which it was seen last.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryFind(uint inode, out uint value, byte mark)
     {
         int slot = SlotOf(inode);
@@ -92,7 +94,38 @@ internal sealed class InodeTable
             capacity /= 2;
         }
 
-        Resize(capacity, keep);
+        if (capacity < inodes.Length)
+        {
+            Resize(capacity, keep);
+            return;
+        }
+
+        // In place: a new table each time would be megabytes of garbage. What moves into the place of one that is dropped is looked at too.
+        for (int i = 0; i < inodes.Length; i++)
+        {
+            while (inodes[i] != 0 && !keep(values[i], seen[i]))
+            {
+                RemoveAt(i);
+            }
+        }
+    }
+
+    // Leaves no gap between an inode and the place that it hashes to: those behind it move up.
+    private void RemoveAt(int gap)
+    {
+        Count--;
+        for (int slot = Next(gap); inodes[slot] != 0; slot = Next(slot))
+        {
+            int home = HomeOf(inodes[slot]);
+            bool behindGap = gap < slot ? home > gap && home <= slot : home > gap || home <= slot;
+            if (!behindGap)
+            {
+                (inodes[gap], values[gap], seen[gap]) = (inodes[slot], values[slot], seen[slot]);
+                gap = slot;
+            }
+        }
+
+        inodes[gap] = 0;
     }
 
     private void Resize(int capacity, Func<uint, byte, bool> keep)
@@ -119,13 +152,16 @@ internal sealed class InodeTable
     // The place of an inode, or the free one where it would go.
     private int SlotOf(uint inode)
     {
-        uint hash = inode * 0x9e3779b1;
-        int slot = (int)(((ulong)hash * (uint)inodes.Length) >> 32);
+        int slot = HomeOf(inode);
         while (inodes[slot] != inode && inodes[slot] != 0)
         {
-            slot = slot + 1 == inodes.Length ? 0 : slot + 1;
+            slot = Next(slot);
         }
 
         return slot;
     }
+
+    private int HomeOf(uint inode) => (int)(((ulong)(inode * 0x9e3779b1) * (uint)inodes.Length) >> 32);
+
+    private int Next(int slot) => slot + 1 == inodes.Length ? 0 : slot + 1;
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using ConnExporter.Configuration;
+using ConnExporter.Sampling;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -22,6 +24,8 @@ internal sealed class Logging : IDisposable, IAsyncLogEventSinkMonitor
     /// <param name="environment">Tells whether the journal reads along.</param>
     public Logging(ExporterOptions options, Func<string, string?> environment)
     {
+        // Every line asks for it, and its first use reads random numbers: where that fails it has to fail here, not in a thread of some collector.
+        _ = Activity.Current;
         level = new LoggingLevelSwitch(options.LogLevel);
         var formatter = new LogLineFormatter(options.LogFormat, forJournal: !string.IsNullOrEmpty(environment("JOURNAL_STREAM")));
         logger = new LoggerConfiguration()
@@ -39,6 +43,16 @@ internal sealed class Logging : IDisposable, IAsyncLogEventSinkMonitor
 
     /// <summary>Lines lost because nobody read them.</summary>
     public long DroppedLines => queue?.DroppedMessagesCount ?? 0;
+
+    /// <summary>Puts their number into the snapshot.</summary>
+    public void ShowDroppedLines(SnapshotStore store)
+    {
+        ulong dropped = (ulong)DroppedLines;
+        if (store.Current.DroppedLogLines != dropped)
+        {
+            store.Update(snapshot => snapshot with { DroppedLogLines = dropped });
+        }
+    }
 
     /// <summary>Changes the level of the running log.</summary>
     public void SetLevel(LogEventLevel wanted) => level.MinimumLevel = wanted;

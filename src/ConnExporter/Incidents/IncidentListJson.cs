@@ -49,7 +49,7 @@ internal static class IncidentListJson
         json.WriteEndObject();
     }
 
-    // Taken whole before anything is written: half a list helps nobody.
-    private static (string Name, string? Value)[][] Findings(JsonElement root) =>
+    /// <summary>The findings of a record, taken whole before anything is written: half a list helps nobody.</summary>
+    internal static (string Name, string? Value)[][] Findings(JsonElement root) =>
         [.. root.GetProperty("diagnosis").GetProperty("findings").EnumerateArray().Select(finding => Kept.Select(name => (name, finding.GetProperty(name).GetString())).ToArray())];
 }

@@ -22,6 +22,8 @@ internal enum IncidentEvent
 /// <param name="Severity">The worst severity then: warning or critical; <c>none</c> at the end.</param>
 internal sealed record IncidentRecord(string Incident, int Number, IncidentEvent Event, string Severity)
 {
+    // Of a file on Linux (NAME_MAX).
+    private const int LongestName = 255;
     private const string Prefix = "incident-";
     private const string Suffix = ".json";
     private const string TimeFormat = "yyyyMMdd'T'HHmmss'Z'";
@@ -49,21 +51,25 @@ internal sealed record IncidentRecord(string Incident, int Number, IncidentEvent
     /// <returns>Null for a file that is no record.</returns>
     public static IncidentRecord? Parse(string fileName)
     {
-        if (!fileName.StartsWith(Prefix, StringComparison.Ordinal) || !fileName.EndsWith(Suffix, StringComparison.Ordinal))
+        if (fileName.Length > LongestName || !fileName.StartsWith(Prefix, StringComparison.Ordinal) || !fileName.EndsWith(Suffix, StringComparison.Ordinal))
         {
             return null;
         }
 
-        string[] parts = fileName[Prefix.Length..^Suffix.Length].Split('.');
+        // Only what is written the way we write it: other names of the same record would be listed, and neither read nor deleted.
+        string[] parts = fileName[Prefix.Length..^Suffix.Length].Split('.', 5);
         return parts.Length == 4 && TimeOf(parts[0]) is not null
             && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && Array.IndexOf(Events, parts[2]) is >= 0 and var kind
             && parts[3] is "none" or "warning" or "critical"
-            ? new IncidentRecord(parts[0], number, (IncidentEvent)kind, parts[3])
+            && new IncidentRecord(parts[0], number, (IncidentEvent)kind, parts[3]) is var record && record.FileName == fileName
+            ? record
             : null;
     }
 
+    // Numbers may end in NULs where .NET parses them.
     private static DateTimeOffset? TimeOf(string id) =>
-        id.LastIndexOf('-') is > 0 and var dash && DateTimeOffset.TryParseExact(id.AsSpan(0, dash), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+        id.LastIndexOf('-') is > 0 and var dash && dash < id.Length - 1 && !id.AsSpan(dash + 1).ContainsAnyExceptInRange('0', '9')
+        && DateTimeOffset.TryParseExact(id.AsSpan(0, dash), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
             ? time
             : null;
 }

@@ -54,7 +54,25 @@ internal sealed class IncidentStore
                 throw new IncidentException($"{path}: {file.Length} bytes are too many for a record");
             }
 
-            using var document = JsonDocument.Parse(file);
+            return Understand(path, file, use);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IncidentException($"{path}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads the content of a record.</summary>
+    /// <param name="path">Its file, for messages.</param>
+    /// <param name="content">The content.</param>
+    /// <param name="use">Takes from it what is wanted.</param>
+    /// <exception cref="IncidentException">It is cut off, of a newer version, or lacks what is wanted; the message says which.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    internal static T Understand<T>(string path, Stream content, Func<JsonElement, T> use)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(content);
             if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("format", out JsonElement format)
                 || format.ValueKind != JsonValueKind.Number || !format.TryGetInt32(out int number))
             {
@@ -68,10 +86,6 @@ internal sealed class IncidentStore
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new IncidentException($"{path}: cannot be understood: {e.Message}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new IncidentException($"{path}: {e.Message}", e);
         }
     }
 

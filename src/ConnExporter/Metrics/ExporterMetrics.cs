@@ -31,6 +31,9 @@ internal static class ExporterMetrics
     private static readonly MetricFamily RequestsRefused = MetricFamily.Counter(
         "conn_exporter_requests_refused_total", "Requests that this exporter turned away, by reason.", "reason");
 
+    private static readonly MetricFamily LogLinesDropped = MetricFamily.Counter(
+        "conn_exporter_log_lines_dropped_total", "Lines of this exporter's log that were lost because nobody read them.");
+
     private static readonly MetricFamily CollectorOutcome = MetricFamily.Gauge(
         "conn_collector_outcome", "1 for the outcome that holds, 0 for the others. No row is 1 before a collector's first sample has ended.", "collector", "outcome");
 
@@ -44,7 +47,10 @@ internal static class ExporterMetrics
         "conn_collector_cpu_seconds_total", "CPU time of the collector's thread in its samples.", "collector");
 
     private static readonly MetricFamily Interval = MetricFamily.Gauge(
-        "conn_collector_interval_seconds", "Interval in force.", "collector");
+        "conn_collector_interval_seconds", "Interval in force; the CPU budget may have stretched it.", "collector");
+
+    private static readonly MetricFamily CpuBudget = MetricFamily.Gauge(
+        "conn_sampling_cpu_budget_ratio", "Share of one core that the collectors may take over any five minutes.");
 
     private static readonly MetricFamily Errors = MetricFamily.Counter(
         "conn_collector_errors_total", "Samples that gave no reading, and values left out of good ones, by reason.", "collector", "reason");
@@ -63,6 +69,7 @@ internal static class ExporterMetrics
         page.Write(ReloadOk, snapshot.Configuration.LastReloadOk ? 1 : 0);
         page.Write(LoadedAt, UnixSeconds(snapshot.Configuration.LoadedAt));
         WriteWeb(page, snapshot.Web);
+        page.Write(LogLinesDropped, snapshot.DroppedLogLines);
         foreach (CollectorState state in snapshot.Collectors)
         {
             foreach ((Outcome outcome, string label) in Outcomes)
@@ -95,6 +102,11 @@ internal static class ExporterMetrics
         foreach (CollectorState state in snapshot.Collectors)
         {
             page.Write(Interval, state.Interval.TotalSeconds, state.Name);
+        }
+
+        if (snapshot.CpuBudget is { } budget)
+        {
+            page.Write(CpuBudget, budget);
         }
 
         foreach (CollectorState state in snapshot.Collectors)

@@ -25,6 +25,9 @@ internal abstract class Collector : IDisposable
 /// <param name="Create">Makes it.</param>
 internal sealed record CollectorEntry(string Name, TimeSpan DefaultInterval, string Summary, Func<KernelSource, ExporterOptions, Collector> Create)
 {
+    /// <summary>How long its interval may become for the CPU budget's sake, as long as others have more patience; null where it is cheap, and keeps its interval as long as possible.</summary>
+    public TimeSpan? Patience { get; init; }
+
     /// <summary>Whether <see cref="ExporterOptions.Namespaces"/> means something to it: then a change makes it anew.</summary>
     public bool FollowsScope { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using Serilog;
 
@@ -10,6 +11,10 @@ internal sealed class CollectorThread
 {
     private const int StackSize = 256 * 1024;
 
+    // How soon a walk that does not fit into the budget asks again.
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+
     private readonly Collector collector;
     private readonly SnapshotStore store;
     private readonly TimeProvider time;
@@ -17,12 +22,12 @@ internal sealed class CollectorThread
     private readonly FailureLog failures;
     private readonly object wake = new();
     private readonly Thread thread;
-    private long intervalTicks;
+    private readonly CpuBudget.Pace pace;
     private long startedAt;
     private volatile bool sampling;
     private volatile bool stopping;
 
-    public CollectorThread(string name, Collector collector, TimeSpan interval, SnapshotStore store, TimeProvider time, ILogger log)
+    public CollectorThread(string name, Collector collector, CpuBudget.Pace pace, SnapshotStore store, TimeProvider time, ILogger log)
     {
         Name = name;
         this.collector = collector;
@@ -30,29 +35,38 @@ internal sealed class CollectorThread
         this.time = time;
         context = new CollectContext(time, warning => log.Warning("Collector {Collector}: {Warning}", name, warning), () => Interlocked.Exchange(ref startedAt, time.GetTimestamp()));
         failures = new FailureLog(name, time, log);
-        intervalTicks = interval.Ticks;
+        this.pace = pace;
         thread = new Thread(Run, StackSize) { Name = name, IsBackground = true };
     }
 
     public string Name { get; }
 
-    /// <summary>The interval; a change takes effect at once.</summary>
-    public TimeSpan Interval
-    {
-        get => TimeSpan.FromTicks(Interlocked.Read(ref intervalTicks));
-        set
-        {
-            if (Interlocked.Exchange(ref intervalTicks, value.Ticks) != value.Ticks)
-            {
-                Wake();
-            }
-        }
-    }
+    /// <summary>The interval in force, which the budget may have stretched.</summary>
+    public TimeSpan Interval => pace.Interval;
 
     /// <summary>How long the sample in progress has been waiting for an answer of the kernel; null between samples.</summary>
     public TimeSpan? Waiting => sampling ? time.GetElapsedTime(Interlocked.Read(ref startedAt)) : null;
 
     public void Start() => thread.Start();
+
+    /// <summary>Asks for another interval; it takes effect at once.</summary>
+    public void Change(TimeSpan interval)
+    {
+        if (interval != pace.Wanted)
+        {
+            pace.Change(interval);
+            Wake();
+        }
+    }
+
+    /// <summary>Has the thread look again when its next sample is due.</summary>
+    public void Wake()
+    {
+        lock (wake)
+        {
+            Monitor.PulseAll(wake);
+        }
+    }
 
     /// <summary>Asks the thread to end after the sample in progress; nothing more is published.</summary>
     public void Stop()
@@ -71,27 +85,35 @@ internal sealed class CollectorThread
         {
             long start = time.GetTimestamp();
             SampleOnce(start);
-
-            lock (wake)
-            {
-                // From the start of the sample, so that the interval holds. After a suspended hour one sample follows, not a burst.
-                // Within the lock: a change of the interval either counts here already or wakes the wait.
-                TimeSpan pause = Interval - time.GetElapsedTime(start);
-                if (pause > TimeSpan.Zero && !stopping)
-                {
-                    Monitor.Wait(wake, pause);
-                }
-            }
+            AwaitNext(start);
         }
 
+        pace.Dispose();
         collector.Dispose();
     }
 
-    private void Wake()
+    // From the start of the sample, so that the interval holds. After a suspended hour one sample follows, not a burst.
+    // Within the lock: a change of the interval either counts here already or wakes the wait.
+    private void AwaitNext(long start)
     {
         lock (wake)
         {
-            Monitor.PulseAll(wake);
+            while (!stopping)
+            {
+                TimeSpan pause = Beat.Until(start, pace.Interval, time);
+                if (pause <= TimeSpan.Zero)
+                {
+                    if (pace.Admitted)
+                    {
+                        return;
+                    }
+
+                    pause = AskAgain;
+                }
+
+                // Whole milliseconds are what it waits; less than one would be none.
+                Monitor.Wait(wake, (int)Math.Ceiling(Math.Min(pause.TotalMilliseconds, LongestWait.TotalMilliseconds)));
+            }
         }
     }
 
@@ -119,6 +141,7 @@ internal sealed class CollectorThread
         TimeSpan cpu = ThreadClock.CpuTime() - cpuBefore + context.TakeSpent();
         long end = time.GetTimestamp();
         sampling = false;
+        pace.Spend(cpu);
         failures.Report(failure);
         Publish(reading, failure, end, time.GetElapsedTime(start, end), cpu);
     }
@@ -138,6 +161,7 @@ internal sealed class CollectorThread
             CollectorState before = snapshot.Collectors[index];
             CollectorState after = before with
             {
+                Interval = pace.Interval,
                 Outcome = failure?.Kind switch
                 {
                     null => Outcome.Ok,

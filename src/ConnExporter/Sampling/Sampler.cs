@@ -17,7 +17,7 @@ internal sealed class Sampler : BackgroundService
     /// <summary>A good reading outlives failing successors by this many intervals.</summary>
     public const int KeptIntervals = 3;
 
-    private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(500);
 
     private readonly SnapshotStore store;
@@ -26,6 +26,7 @@ internal sealed class Sampler : BackgroundService
     private readonly TimeProvider time;
     private readonly SystemdNotifier systemd;
     private readonly ILogger log;
+    private readonly CpuBudget budget;
     private readonly Lock gate = new();
     private readonly List<CollectorThread> threads = [];
     private NamespaceScope? scope;
@@ -39,6 +40,7 @@ internal sealed class Sampler : BackgroundService
         this.time = time;
         this.systemd = systemd;
         this.log = log;
+        budget = new CpuBudget(ExporterOptions.DefaultCpuBudget, time);
     }
 
     /// <summary>Starts, stops and re-times collectors as the options say. Those that go on keep their readings and counters.</summary>
@@ -55,7 +57,8 @@ internal sealed class Sampler : BackgroundService
                 threads.Remove(thread);
             }
 
-            store.Update(snapshot => snapshot with { Collectors = Arrange(snapshot, options) });
+            budget.Share = options.CpuBudget;
+            store.Update(snapshot => snapshot with { Collectors = Arrange(snapshot, options), CpuBudget = options.CpuBudget });
             foreach (CollectorEntry entry in list)
             {
                 if (!options.Collectors.TryGetValue(entry.Name, out TimeSpan interval))
@@ -65,11 +68,11 @@ internal sealed class Sampler : BackgroundService
 
                 if (threads.Find(thread => thread.Name == entry.Name) is { } running)
                 {
-                    running.Interval = interval;
+                    running.Change(interval);
                     continue;
                 }
 
-                var started = new CollectorThread(entry.Name, entry.Create(kernel, options), interval, store, time, log);
+                var started = new CollectorThread(entry.Name, entry.Create(kernel, options), budget.Enter(interval, entry.Patience), store, time, log);
                 threads.Add(started);
                 started.Start();
             }
@@ -90,7 +93,7 @@ internal sealed class Sampler : BackgroundService
                 {
                     int index = snapshot.IndexOf(thread.Name);
                     CollectorState before = collectors[index];
-                    CollectorState after = Judge(before, thread.Waiting);
+                    CollectorState after = Judge(before, thread);
                     collectors = ReferenceEquals(before, after) ? collectors : collectors.SetItem(index, after);
                 }
 
@@ -123,19 +126,15 @@ internal sealed class Sampler : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(WatchInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                Watch();
-                systemd.Ping(store.Current);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            StopCollectors();
-        }
+        await SteadyThread.Run("watch", WatchOnce, stoppingToken);
+        StopCollectors();
+    }
+
+    private TimeSpan WatchOnce()
+    {
+        Watch();
+        systemd.Ping(store.Current);
+        return WatchInterval;
     }
 
     private ImmutableArray<CollectorState> Arrange(Snapshot snapshot, ExporterOptions options)
@@ -155,11 +154,18 @@ internal sealed class Sampler : BackgroundService
         return arranged.ToImmutable();
     }
 
-    private CollectorState Judge(CollectorState state, TimeSpan? waiting)
+    private CollectorState Judge(CollectorState state, CollectorThread thread)
     {
-        if (waiting > StuckAfter && state.Outcome != Outcome.Stuck)
+        if (thread.Waiting > StuckAfter && state.Outcome != Outcome.Stuck)
         {
             state = state with { Outcome = Outcome.Stuck, Failure = "the kernel has not answered" };
+        }
+
+        if (state.Interval != thread.Interval)
+        {
+            // A shorter one may be over already.
+            state = state with { Interval = thread.Interval };
+            thread.Wake();
         }
 
         bool tooOld = state.Reading is not null && state.Outcome != Outcome.Ok

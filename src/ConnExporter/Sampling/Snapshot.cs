@@ -11,6 +11,9 @@ namespace ConnExporter.Sampling;
 /// <param name="Configuration">How the last reload of the configuration ended.</param>
 internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, ConfigurationState Configuration)
 {
+    /// <summary>The share of one core that sampling may take; null before it began.</summary>
+    public double? CpuBudget { get; init; }
+
     /// <summary>How the web server stands.</summary>
     public WebState Web { get; init; } = WebState.None;
 
@@ -19,6 +22,9 @@ internal sealed record Snapshot(ImmutableArray<CollectorState> Collectors, Confi
 
     /// <summary>How the flight recorder stands; null where there is none, as in a single look.</summary>
     public RecorderState? Recorder { get; init; }
+
+    /// <summary>Lines of the log that were lost so far because nobody read them.</summary>
+    public ulong DroppedLogLines { get; init; }
 
     /// <summary>Whether there is all there will be: a sample of every collector, and a diagnosis.</summary>
     public bool IsReady => IsComplete && Report is not null;

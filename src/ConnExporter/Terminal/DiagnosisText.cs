@@ -26,6 +26,7 @@ internal sealed class DiagnosisText
     /// <param name="document">The document.</param>
     /// <param name="book">The language.</param>
     /// <param name="style">Where it is read.</param>
+    /// <exception cref="FormatException">It is no such document; likewise <see cref="KeyNotFoundException"/> and <see cref="InvalidOperationException"/>.</exception>
     public static string Render(JsonElement document, TextBook book, TerminalStyle style)
     {
         var renderer = new DiagnosisText(book, style);
@@ -33,11 +34,24 @@ internal sealed class DiagnosisText
         return renderer.text.ToString();
     }
 
+    /// <summary>Renders one finding of such a document.</summary>
+    /// <param name="finding">The finding.</param>
+    /// <param name="at">The time of the document.</param>
+    /// <param name="book">The language.</param>
+    /// <param name="style">Where it is read.</param>
+    /// <exception cref="FormatException">As <see cref="Render"/>.</exception>
+    public static string RenderFinding(JsonElement finding, DateTimeOffset at, TextBook book, TerminalStyle style)
+    {
+        var renderer = new DiagnosisText(book, style);
+        renderer.WriteFinding(1, finding, at);
+        return renderer.text.ToString();
+    }
+
     private void Write(JsonElement document)
     {
         DateTimeOffset at = document.GetProperty("at").GetDateTimeOffset();
         JsonElement[] findings = [.. document.GetProperty("findings").EnumerateArray()];
-        string verdict = Text(document, "verdict")!;
+        string verdict = Text(document, "verdict");
         Line(style.Faint($"conn-exporter {Text(document, "exporter")} · {Text(document, "host")} · {at.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}"));
         int bad = findings.Count(finding => Text(finding, "severity") != "info");
         Paragraph(
@@ -71,14 +85,14 @@ internal sealed class DiagnosisText
                 continue;
             }
 
-            JsonElement worst = resource.GetProperty("instances")[0];
+            JsonElement worst = resource.GetProperty("instances").EnumerateArray() is var instances && instances.MoveNext() ? instances.Current : throw new FormatException("a resource without an instance");
             bool isMemory = Text(resource, "resource") == "tcp_memory";
             string severity = ratio >= 0.95 ? "critical" : ratio >= 0.8 ? "warning" : "ok";
             string left = Seconds(resource, "exhaustion_seconds") is { } seconds ? TextBook.FormatTime(seconds) : Missing;
-            Line($"{TextLayout.Pad(TextLayout.Cut(Text(resource, "title")!, 26), 27)}{style.Severity(severity, style.Bar(ratio, BarWidth))} "
+            Line($"{TextLayout.Pad(TextLayout.Cut(Text(resource, "title"), 26), 27)}{style.Severity(severity, style.Bar(ratio, BarWidth))} "
                 + $"{TextLayout.PadLeft(TextBook.FormatShare(ratio), 6)} {TextLayout.PadLeft($"{Amount(worst, "used", isMemory)}/{Amount(worst, "limit", isMemory)}", 16)} {TextLayout.PadLeft(left, 11)}");
-            string instance = Text(worst, "instance")!;
-            string holder = worst.GetProperty("holder") is { ValueKind: JsonValueKind.Object } known ? Text(known, "unit") ?? Text(known, "name")! : "";
+            string instance = Text(worst, "instance");
+            string holder = worst.GetProperty("holder") is { ValueKind: JsonValueKind.Object } known ? Optional(known, "unit") ?? Text(known, "name") : "";
             string where = own ? "" : $"netns {Text(resource, "netns")}: ";
             if (instance != Resources.ResourceInstance.Host || !own)
             {
@@ -89,7 +103,7 @@ internal sealed class DiagnosisText
 
     private void WriteFinding(int number, JsonElement finding, DateTimeOffset at)
     {
-        string severity = Text(finding, "severity")!;
+        string severity = Text(finding, "severity");
         DateTimeOffset since = finding.GetProperty("since").GetDateTimeOffset();
         string netns = Text(finding, "netns") == Kernel.KernelSource.OwnNamespace ? "" : $" [netns {Text(finding, "netns")}]";
         Paragraph($"{number}. ", $"{book["severity." + severity].ToUpperInvariant()} {Text(finding, "title")}{netns}", line => style.Severity(severity, line));
@@ -98,14 +112,14 @@ internal sealed class DiagnosisText
             Paragraph("   ", book["cli.since", ("time", since.ToString("HH:mm:ss", CultureInfo.InvariantCulture)), ("ago", at - since)]);
         }
 
-        if (Text(finding, "caused_by") is { } cause)
+        if (Optional(finding, "caused_by") is { } cause)
         {
             Paragraph("   ", book["cli.caused_by", ("finding", cause)]);
         }
 
         foreach (JsonElement fact in finding.GetProperty("evidence").EnumerateArray())
         {
-            Paragraph("   - ", Text(fact, "text")!);
+            Paragraph("   - ", Text(fact, "text"));
         }
 
         foreach (JsonElement holder in finding.GetProperty("holders").EnumerateArray())
@@ -124,22 +138,22 @@ internal sealed class DiagnosisText
 
     private void WriteRemedy(JsonElement remedy)
     {
-        string kind = Text(remedy, "kind")!;
+        string kind = Text(remedy, "kind");
         string tag = kind == "grace" ? book["cli.now"] : kind;
         string buys = Seconds(remedy, "buys_seconds") is { } time ? " " + book["cli.buys", ("time", time)] : "";
-        Paragraph($"   {TextLayout.Pad(tag, 4)} ", Text(remedy, "title")! + buys, style.Strong);
+        Paragraph($"   {TextLayout.Pad(tag, 4)} ", Text(remedy, "title") + buys, style.Strong);
         foreach (JsonElement command in remedy.GetProperty("commands").EnumerateArray())
         {
             // To be copied: never broken.
-            Line($"        $ {Visible.Of(command.GetString()!)}");
+            Line($"        $ {Visible.Of(command.GetString() ?? throw new FormatException("a command that is null"))}");
         }
 
-        Paragraph("        ", $"{Text(remedy, "effect")} {book["cli.risk", ("risk", Text(remedy, "risk")!)]}", style.Faint);
+        Paragraph("        ", $"{Text(remedy, "effect")} {book["cli.risk", ("risk", Text(remedy, "risk"))]}", style.Faint);
     }
 
     private string Describe(JsonElement holder, DateTimeOffset since, DateTimeOffset at)
     {
-        string name = Text(holder, "name")!;
+        string name = Text(holder, "name");
         var parts = new List<string>();
         if (holder.TryGetProperty("pid", out JsonElement pid))
         {
@@ -165,7 +179,7 @@ internal sealed class DiagnosisText
 
     private string Join(JsonElement holder, string name, List<string> parts)
     {
-        string unit = Text(holder, "unit") is { } known && known != name ? $"{known}: " : "";
+        string unit = Optional(holder, "unit") is { } known && known != name ? $"{known}: " : "";
         string count = holder.TryGetProperty("count", out JsonElement held) ? $", {book["cli.holds", ("count", held.GetUInt64())]}" : "";
         return unit + name + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;
     }
@@ -190,7 +204,7 @@ internal sealed class DiagnosisText
     private void WriteSettings(JsonElement document, JsonElement[] findings)
     {
         HashSet<string> matter = [.. findings.SelectMany(finding => finding.GetProperty("settings").EnumerateArray()).Select(name => name.GetString()!)];
-        JsonElement[] settings = [.. document.GetProperty("settings").EnumerateArray().Where(setting => matter.Contains(Text(setting, "name")!))];
+        JsonElement[] settings = [.. document.GetProperty("settings").EnumerateArray().Where(setting => matter.Contains(Text(setting, "name")))];
         if (settings.Length == 0)
         {
             return;
@@ -231,10 +245,13 @@ internal sealed class DiagnosisText
     private void Line(string line = "") => text.Append(line).Append('\n');
 
     // Names come from others: what commands a terminal is shown, not done.
-    private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString() is { } text ? Visible.Of(text) : null;
+    private static string? Optional(JsonElement element, string name) => element.GetProperty(name).GetString() is { } text ? Visible.Of(text) : null;
 
-    private static TimeSpan? Seconds(JsonElement element, string name) =>
-        element.GetProperty(name) is { ValueKind: JsonValueKind.Number } seconds ? TimeSpan.FromSeconds(seconds.GetDouble()) : null;
+    private static string Text(JsonElement element, string name) => Optional(element, name) ?? throw new FormatException($"{name} is null");
+
+    private static TimeSpan? Seconds(JsonElement element, string name) => element.GetProperty(name) is not { ValueKind: JsonValueKind.Number } number ? null
+        : number.GetDouble() is var seconds && Math.Abs(seconds) < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(seconds)
+        : throw new FormatException($"{name} is longer than any time");
 
     private static string Amount(JsonElement instance, string name, bool isMemory)
     {

@@ -3,6 +3,7 @@ using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace ConnExporter.Web;
@@ -10,6 +11,11 @@ namespace ConnExporter.Web;
 /// <summary>What the daemon answers. Every answer comes from the snapshot: no request waits for the kernel.</summary>
 internal sealed class Endpoints
 {
+    /// <summary>Characters of a header that is read as a list. Browsers and Prometheus send some 400 at most; reading one takes some hundred times its size.</summary>
+    internal const int LongestWish = 1024;
+
+    private static readonly string[] Wishes = [HeaderNames.Accept, HeaderNames.AcceptEncoding, HeaderNames.AcceptLanguage, HeaderNames.IfNoneMatch];
+
     private const string PlainText = "text/plain; charset=utf-8";
     private readonly string telemetryPath;
     private readonly SnapshotStore store;
@@ -46,6 +52,15 @@ internal sealed class Endpoints
         {
             response.Headers.Connection = "close";
             return AnswerAsync(context, StatusCodes.Status400BadRequest, PlainText, "no request here has content\n");
+        }
+
+        // What is longer than anybody's wish counts as none.
+        foreach (string wish in Wishes)
+        {
+            if (request.Headers.TryGetValue(wish, out StringValues values) && values.Sum(value => value?.Length ?? 0) > LongestWish)
+            {
+                request.Headers.Remove(wish);
+            }
         }
 
         string path = request.Path.Value ?? "/";

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
 using ConnExporter.Configuration;
+using ConnExporter.Hosting;
 using ConnExporter.Sampling;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
@@ -47,20 +48,20 @@ internal sealed class WebServer : IDisposable
         listeners = new GuardedListenerFactory(table, counters, time);
     }
 
-    /// <summary>Makes the host listen where it should.</summary>
-    public void AddTo(WebApplicationBuilder builder)
+    /// <summary>Makes the host listen where it should, with the gate before the pages.</summary>
+    public void AddTo(IWebHostBuilder builder, RequestDelegate pages)
     {
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure);
+        var gate = new AccessGate(pages, access, options.Web.MaxRequests, counters, time);
 
-        // The last one wins.
-        builder.Services.AddSingleton<IConnectionListenerFactory>(listeners);
+        // Of the listeners the last one wins.
+        builder.UseKestrelCore()
+            .ConfigureKestrel(Configure)
+            .ConfigureServices(services => services.AddSingleton<IConnectionListenerFactory>(listeners))
+            .Configure(app => app.Run(gate.HandleAsync));
     }
 
-    /// <summary>Puts the gate before the pages.</summary>
-    public RequestDelegate Guard(RequestDelegate pages) => new AccessGate(pages, access, options.Web.MaxRequests, counters, time).HandleAsync;
-
     /// <summary>Starts looking after connections and files.</summary>
-    public WebWatch Watch(SnapshotStore store) => new(table, access, counters, store, time, log);
+    public WebWatch Watch(SnapshotStore store, Logging logging) => new(table, access, counters, store, time, logging);
 
     /// <summary>Reads the web configuration again.</summary>
     public void Reload() => access?.Reload();

@@ -1,11 +1,11 @@
+using ConnExporter.Hosting;
 using ConnExporter.Sampling;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
-using Serilog;
 
 namespace ConnExporter.Web;
 
-/// <summary>Once a second: closes what hangs, looks whether the access files have changed, and puts the numbers into the snapshot.</summary>
+/// <summary>Once a second: closes what hangs, looks whether the access files have changed, and puts the numbers into the snapshot, with that of the lines that the log has lost.</summary>
 internal sealed class WebWatch : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -16,46 +16,60 @@ internal sealed class WebWatch : IDisposable
     private readonly WebCounters counters;
     private readonly SnapshotStore store;
     private readonly TimeProvider time;
-    private readonly ILogger log;
-    private readonly ITimer timer;
-    private int running;
+    private readonly Logging logging;
+    private readonly CancellationTokenSource end = new();
+    private readonly Task thread;
     private (ulong Closed, ulong Refused) told;
     private long toldAt;
+    private string? lastDefect;
 
-    public WebWatch(ConnectionTable table, WebAccess? access, WebCounters counters, SnapshotStore store, TimeProvider time, ILogger log)
+    public WebWatch(ConnectionTable table, WebAccess? access, WebCounters counters, SnapshotStore store, TimeProvider time, Logging logging)
     {
         this.table = table;
         this.access = access;
         this.counters = counters;
         this.store = store;
         this.time = time;
-        this.log = log;
-        Run();
-        timer = time.CreateTimer(_ => Run(), null, Interval, Interval);
+        this.logging = logging;
+        Look();
+        thread = SteadyThread.Run("web watch", LookOn, end.Token);
     }
 
-    public void Dispose() => timer.Dispose();
-
-    private void Run()
+    public void Dispose()
     {
-        // Where reading the files takes longer than the interval, the next turn is left out.
-        if (Interlocked.Exchange(ref running, 1) == 1)
-        {
-            return;
-        }
+        end.Cancel();
+        thread.Wait(Interval);
+        end.Dispose();
+    }
 
+    // A defect here must not end the watch: connections would pile up.
+    private TimeSpan LookOn()
+    {
         try
         {
-            table.Watch();
-            access?.Check();
-            var now = WebState.Of(table, access, counters);
-            store.Update(snapshot => snapshot.Web == now ? snapshot : snapshot with { Web = now });
-            Tell(now);
+            Look();
         }
-        finally
+        catch (Exception e)
         {
-            Volatile.Write(ref running, 0);
+            if (lastDefect != e.Message)
+            {
+                logging.Logger.Error(e, "Looking after the connections failed, a defect in this program; it is tried again each second");
+            }
+
+            lastDefect = e.Message;
         }
+
+        return Interval;
+    }
+
+    private void Look()
+    {
+        table.Watch();
+        access?.Check();
+        var now = WebState.Of(table, access, counters);
+        store.Update(snapshot => snapshot.Web == now ? snapshot : snapshot with { Web = now });
+        Tell(now);
+        logging.ShowDroppedLines(store);
     }
 
     private void Tell(WebState now)
@@ -68,7 +82,7 @@ internal sealed class WebWatch : IDisposable
             return;
         }
 
-        log.Warning("To go on serving the others, {Connections} connections were closed and {Requests} requests turned away", closed - told.Closed, refused - told.Refused);
+        logging.Logger.Warning("To go on serving the others, {Connections} connections were closed and {Requests} requests turned away", closed - told.Closed, refused - told.Refused);
         told = (closed, refused);
         toldAt = time.GetTimestamp();
     }

@@ -6,7 +6,7 @@ namespace ConnExporter.EndToEndTests.Operations;
 public sealed class AlertmanagerTests
 {
     [FactThatNeeds(Need.AmTool)]
-    public async Task Amtool_accepts_the_configuration() => (await Tool.RunAsync("/", "amtool", "check-config", Shipped.Alertmanager)).ShouldContain("SUCCESS");
+    public async Task Amtool_accepts_the_configuration() => (await Tool.RunAsync("amtool", "check-config", Shipped.Alertmanager)).ShouldContain("SUCCESS");
 
     [TheoryThatNeeds(Need.AmTool)]
     [InlineData("page", "alertname=ConnFindingCritical", "severity=critical", "finding=ephemeral_ports_exhausting", "instance=web-1:9057")]
@@ -17,9 +17,9 @@ public sealed class AlertmanagerTests
     [InlineData("ticket", "alertname=ConnCollectorBroken", "severity=warning")]
     [InlineData("ticket", "alertname=ConnTooManyEstablished", "severity=warning")]
     public async Task Alerts_are_routed_by_severity(string receiver, params string[] labels) =>
-        await Tool.RunAsync("/", "amtool", ["config", "routes", "test", $"--config.file={Shipped.Alertmanager}", $"--verify.receivers={receiver}", .. labels]);
+        await Tool.RunAsync(["amtool", "config", "routes", "test", $"--config.file={Shipped.Alertmanager}", $"--verify.receivers={receiver}", .. labels]);
 
     [FactThatNeeds(Need.AmTool)]
     public async Task Routes_that_are_wrong_are_noticed() =>
-        (await Tool.TryAsync("/", "amtool", "config", "routes", "test", $"--config.file={Shipped.Alertmanager}", "--verify.receivers=ticket", "severity=critical")).ExitCode.ShouldNotBe(0);
+        (await Tool.TryAsync("amtool", "config", "routes", "test", $"--config.file={Shipped.Alertmanager}", "--verify.receivers=ticket", "severity=critical")).ExitCode.ShouldNotBe(0);
 }

@@ -19,7 +19,7 @@ public sealed partial class DashboardTests
     public async Task They_are_what_their_sources_give()
     {
         using var directory = new TemporaryDirectory();
-        await Tool.RunAsync("/", Path.Join(Shipped.Grafana, "build"), directory.Path);
+        await Tool.RunAsync(Path.Join(Shipped.Grafana, "build"), directory.Path);
 
         foreach (string file in Shipped.Dashboards)
         {

@@ -9,11 +9,11 @@ public sealed partial class RuleTests
 {
     [FactThatNeeds(Need.PromTool)]
     public async Task Promtool_accepts_the_rules() =>
-        (await Tool.RunAsync(Shipped.Prometheus, "promtool", ["check", "rules", "--lint-fatal", .. Shipped.RuleFiles])).ShouldNotContain("FAILED");
+        (await Tool.RunInAsync(Shipped.Prometheus, ["promtool", "check", "rules", "--lint-fatal", .. Shipped.RuleFiles])).ShouldNotContain("FAILED");
 
     [FactThatNeeds(Need.PromTool)]
     public async Task Alerts_fire_and_resolve_as_their_cases_say() =>
-        await Tool.RunAsync(Path.Join(Shipped.Prometheus, "tests"), "promtool", ["test", "rules", .. Shipped.RuleTests]);
+        await Tool.RunInAsync(Path.Join(Shipped.Prometheus, "tests"), ["promtool", "test", "rules", .. Shipped.RuleTests]);
 
     [TheoryThatNeeds(Need.PromTool)]
     [InlineData("prometheus.yml")]
@@ -36,7 +36,7 @@ public sealed partial class RuleTests
         await File.WriteAllTextAsync(directory["secrets/conn-exporter.password"], "secret");
         await File.WriteAllTextAsync(directory["secrets/conn-exporter-ca.pem"], "");
 
-        await Tool.RunAsync(directory.Path, "promtool", ["check", "config", .. flags, file]);
+        await Tool.RunInAsync(directory.Path, ["promtool", "check", "config", .. flags, file]);
     }
 
     [Fact]

@@ -22,8 +22,8 @@ internal sealed class TestNetwork : IAsyncDisposable
     {
         await DeleteLeftoversAsync();
         var network = new TestNetwork();
-        await Tool.RunAsync("/", "ip", "netns", "add", network.name);
-        await Tool.RunAsync("/", "ip", "-n", network.name, "link", "set", "lo", "up");
+        await Tool.RunAsync("ip", "netns", "add", network.name);
+        await Tool.RunAsync("ip", "-n", network.name, "link", "set", "lo", "up");
         return network;
     }
 
@@ -34,7 +34,7 @@ internal sealed class TestNetwork : IAsyncDisposable
     public async Task SetAsync(string key, string value)
     {
         string[] command = Inside("/bin/sh", "-c", $"echo '{value}' >/proc/sys/{key.Replace('.', '/')}");
-        await Tool.RunAsync("/", command[0], command[1..]);
+        await Tool.RunAsync(command);
     }
 
     /// <summary>Makes a socket in it. It stays there, whoever uses it.</summary>
@@ -97,17 +97,17 @@ internal sealed class TestNetwork : IAsyncDisposable
         Timeout = TimeSpan.FromSeconds(10),
     };
 
-    public async ValueTask DisposeAsync() => await Tool.RunAsync("/", "ip", "netns", "delete", name);
+    public async ValueTask DisposeAsync() => await Tool.RunAsync("ip", "netns", "delete", name);
 
     // Of runs that were killed: their names end in the id of a process that is no more.
     private static async Task DeleteLeftoversAsync()
     {
-        foreach (string line in (await Tool.RunAsync("/", "ip", "netns", "list")).Split('\n'))
+        foreach (string line in (await Tool.RunAsync("ip", "netns", "list")).Split('\n'))
         {
             string left = line.Split(' ')[0];
             if (left.StartsWith(Prefix, StringComparison.Ordinal) && !Directory.Exists($"/proc/{left[Prefix.Length..]}"))
             {
-                await Tool.RunAsync("/", "ip", "netns", "delete", left);
+                await Tool.RunAsync("ip", "netns", "delete", left);
             }
         }
     }

@@ -46,6 +46,28 @@ internal sealed partial class Daemon : IAsyncDisposable
 
     public IReadOnlyList<string> LogLines => Log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
+    /// <summary>The code it ended with.</summary>
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>Starts it and waits for nothing.</summary>
+    public static Daemon Begin(Launch launch) => new(launch);
+
+    /// <summary>Waits until it listens, or has ended and everything that it wrote is in <see cref="Log"/>.</summary>
+    /// <returns>Whether it listens.</returns>
+    public async Task<bool> ListensOrEndsAsync()
+    {
+        await Task.WhenAny(listening.Task, reading).WaitAsync(StartPatience);
+        if (listening.Task.IsCompletedSuccessfully)
+        {
+            Addresses = await listening.Task;
+            Client = NewClient(Addresses[0]);
+            return true;
+        }
+
+        await process.WaitForExitAsync().WaitAsync(ExitPatience);
+        return false;
+    }
+
     /// <summary>Starts it with flags, and waits until it listens.</summary>
     public static Task<Daemon> StartAsync(params string[] flags) => StartAsync(new Launch(flags));
 

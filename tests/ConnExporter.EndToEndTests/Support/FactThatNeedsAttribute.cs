@@ -36,6 +36,12 @@ internal static class Need
     public const string Lintian = "lintian";
     public const string Chromium = "chromium";
     public const string Axe = "axe-core";
+    public const string CpuGroup = "cpu";
+    public const string MemoryGroup = "memory";
+    public const string FakeTime = "faketime";
+
+    /// <summary>What sets the clock of one program.</summary>
+    public static string FakeTimeLibrary { get; } = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
     /// <summary>The checker of accessibility; fetched by tests/run.</summary>
     public static string AxeScript { get; } = Path.Join(Repository.Root, "artifacts/axe/node_modules/axe-core/axe.min.js");
@@ -48,6 +54,8 @@ internal static class Need
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
         TestMachine => File.Exists(Path.Join(Repository.Root, "artifacts/machine/root/usr/lib/systemd/systemd")) ? null : "needs the Debian that tests/machine/prepare makes",
+        CpuGroup or MemoryGroup => ControlGroup.Missing(need),
+        FakeTime => File.Exists(FakeTimeLibrary) ? null : "needs libfaketime (Debian: apt install faketime)",
         Axe => File.Exists(AxeScript) ? null : $"needs axe-core (npm install --prefix {Path.Join(Repository.Root, "artifacts/axe")} axe-core, as tests/run does)",
         _ => OnPath(need) ? null : $"needs the program {need} (Debian: apt install {Package(need)})",
     };

@@ -22,6 +22,20 @@ internal sealed class ProcTree : IDisposable
         return tree;
     }
 
+    /// <summary>Replaces a directory by copies of some of its files.</summary>
+    /// <param name="directory">Such as <c>net</c>.</param>
+    /// <param name="files">Those that are copied; what this host lacks is left out.</param>
+    public void Freeze(string directory, params string[] files)
+    {
+        string copy = System.IO.Path.Join(Path, directory);
+        File.Delete(copy);
+        Directory.CreateDirectory(copy);
+        foreach (string file in files.Where(file => File.Exists($"/proc/{directory}/{file}")))
+        {
+            File.WriteAllBytes(System.IO.Path.Join(copy, file), File.ReadAllBytes($"/proc/{directory}/{file}"));
+        }
+    }
+
     public void Dispose() => directory.Dispose();
 
     private static void Link(string real, string copy, ReadOnlySpan<string> path, Action<string> replace)

@@ -9,15 +9,20 @@ internal static class Tool
 
     /// <summary>Runs it; anything but success fails the test with what it said.</summary>
     /// <returns>Its standard output.</returns>
-    public static async Task<string> RunAsync(params string[] command)
+    public static Task<string> RunAsync(params string[] command) => RunInAsync(Repository.Root, command);
+
+    /// <summary>The same in another directory than that of the sources.</summary>
+    public static async Task<string> RunInAsync(string directory, params string[] command)
     {
-        Finished finished = await TryAsync(command);
+        Finished finished = await TryInAsync(directory, command);
         finished.ExitCode.ShouldBe(0, $"{string.Join(' ', command)}\n{finished.Output}\n{finished.Error}");
         return finished.Output;
     }
 
     /// <summary>Runs it, whatever comes of it.</summary>
-    public static async Task<Finished> TryAsync(params string[] command)
+    public static Task<Finished> TryAsync(params string[] command) => TryInAsync(Repository.Root, command);
+
+    private static async Task<Finished> TryInAsync(string directory, string[] command)
     {
         var start = new ProcessStartInfo(command[0], command[1..])
         {
@@ -25,7 +30,7 @@ internal static class Tool
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = Repository.Root,
+            WorkingDirectory = directory,
         };
         start.Environment["LC_ALL"] = "C";
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";

@@ -131,6 +131,41 @@ public sealed class ProcessesCollectorTests : IDisposable
     }
 
     [Fact]
+    public void A_hundred_thousand_processes_whose_names_come_and_go_are_twenty_rows_and_the_others()
+    {
+        const int Processes = 100_000;
+        const int Names = 400;
+        for (int pid = 1; pid <= Names; pid++)
+        {
+            bench.Process(pid, $"first{pid}", 4, limit: "8");
+        }
+
+        // The others are links: a directory each would take longer than all the rest.
+        for (int pid = Names + 1; pid <= Processes; pid++)
+        {
+            Directory.CreateSymbolicLink(Path.Join(bench.Proc, $"{pid}"), $"{(pid % Names) + 1}");
+        }
+
+        ShowsAll(bench.Collect(), "first");
+        for (int pid = 1; pid <= Names; pid++)
+        {
+            bench.Write($"{pid}/comm", $"second{pid}\n");
+        }
+
+        ShowsAll(bench.Collect(), "second");
+
+        static void ShowsAll(MetricsText page, string name)
+        {
+            string[] rows = [.. page.Of("conn_process_group_processes")];
+            rows.Length.ShouldBe(ProcessesCollector.Shown + 1);
+            rows.Count(row => row.StartsWith(name, StringComparison.Ordinal)).ShouldBe(ProcessesCollector.Shown);
+            rows.Sum(row => int.Parse(row.Split(' ')[^1])).ShouldBe(Processes);
+            page.Of("conn_process_group_file_descriptors").Sum(row => int.Parse(row.Split(' ')[^1])).ShouldBe(4 * Processes);
+            page["conn_processes"].ShouldBe($"{Processes}");
+        }
+    }
+
+    [Fact]
     public void The_groups_that_are_shown_are_those_nearest_to_a_limit()
     {
         for (int i = 0; i < 20; i++)

@@ -98,6 +98,23 @@ public sealed class ConfigFileTests : IDisposable
         Complaint("&a a: {*a : 1}\n").ShouldContain("no such key");
     }
 
+    // Each ended the process: the YAML library compares such keys without end.
+    [Theory]
+    [InlineData("? &a [*a]\n:\n", "x.yml:1: expected a key")]
+    [InlineData("? &a {x: *a}\n:\n", "x.yml:1: expected a key")]
+    [InlineData("log: &a [x]\n*a : 1\n", "x.yml:2: expected a key")]
+    [InlineData("*a : 1\n*a : 2\n", "x.yml:1: '*a': nothing before it has this anchor")]
+    [InlineData("log: &a x\n---\n*a : 1\n", "x.yml:3: '*a': nothing before it has this anchor")]
+    public void Keys_that_are_no_words_are_refused(string text, string complaint) => Complaint(text).ShouldBe(complaint);
+
+    [Fact]
+    public void A_path_with_a_NUL_is_refused_where_it_stands()
+    {
+        Given given = ConfigFile.Parse("x.yml", "recorder.path: \"a\\0b\"\n").ShouldHaveSingleItem();
+
+        Should.Throw<ConfigurationException>(() => Values.Path(given)).Message.ShouldEndWith("expected a path");
+    }
+
     [Fact]
     public void A_complaint_about_a_key_with_a_line_end_is_one_line() => Complaint("\"a\\nb\": 1\n").ShouldBe("x.yml:1: a | b: no such key");
 

@@ -22,6 +22,26 @@ public class FindingTrackerTests
         tracker.Begun(Severity.Warning).ShouldBe(1ul);
     }
 
+    // Looks are rare while nothing is serious.
+    [Fact]
+    public void It_is_serious_from_its_first_sign_to_its_end()
+    {
+        See(0, Severity.Info);
+        tracker.IsSerious.ShouldBeFalse();
+        See(60, Severity.Info);
+        tracker.IsSerious.ShouldBeFalse();
+
+        See(61, Severity.Critical);
+        tracker.IsSerious.ShouldBeTrue();
+        See(121, Severity.Warning);
+        tracker.IsSerious.ShouldBeTrue();
+        See(122, null);
+        tracker.IsSerious.ShouldBeTrue();
+
+        See(151, null);
+        tracker.IsSerious.ShouldBeFalse();
+    }
+
     [Fact]
     public void An_interruption_starts_the_wait_anew()
     {

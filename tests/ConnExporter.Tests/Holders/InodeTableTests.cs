@@ -72,4 +72,54 @@ public class InodeTableTests
         last.ShouldBe((uint)bound);
         table.TryPeek((uint)bound + 1, out _).ShouldBeFalse();
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Sweeps_drop_what_they_are_told_to_and_nothing_else(int seed)
+    {
+        var random = new Random(seed);
+        var table = new InodeTable(2_000);
+        var expected = new Dictionary<uint, uint>();
+        for (int sweep = 0; sweep < 300; sweep++)
+        {
+            while (!table.IsFull(0))
+            {
+                uint inode = (uint)random.Next(1, int.MaxValue);
+                uint value = (uint)random.Next(10);
+                table.Set(inode, value, 0);
+                expected[inode] = value;
+            }
+
+            uint dropped = (uint)random.Next(10);
+            table.Sweep((value, _) => value != dropped);
+            foreach ((uint inode, uint value) in expected)
+            {
+                table.TryPeek(inode, out _).ShouldBe(value != dropped);
+                if (value == dropped)
+                {
+                    expected.Remove(inode);
+                }
+            }
+
+            table.Count.ShouldBe(expected.Count);
+        }
+    }
+
+    [Fact]
+    public void A_sweep_allocates_nothing_while_the_table_keeps_its_size()
+    {
+        var table = new InodeTable(10_000);
+        for (uint inode = 1; inode <= 10_000; inode++)
+        {
+            table.Set(inode, inode, 0);
+        }
+
+        table.Sweep(static (value, _) => value % 5 != 0);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        table.Sweep(static (value, _) => value % 7 != 0);
+
+        // The delegate, at the first use of its place.
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(100);
+    }
 }

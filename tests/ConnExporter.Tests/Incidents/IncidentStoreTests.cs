@@ -66,6 +66,21 @@ public sealed class IncidentStoreTests : IDisposable
         store.List().ShouldHaveSingleItem();
     }
 
+    // It would be listed, and neither read nor thrown out: the bounds would not hold.
+    [Theory]
+    [InlineData("incident-20261120T214751Z-001.1.begin.warning.json")]
+    [InlineData("incident-20261120T214751Z-.0001.begin.warning.json")]
+    [InlineData("incident-20261120T214751Z-001\u001b[2J.0001.begin.warning.json")]
+    [InlineData("incident-20261120T214751Z-001.0001.begin.warning.json.json")]
+    public void A_name_that_is_not_written_as_ours_are_is_no_record(string name)
+    {
+        Directory.CreateDirectory(store.Directory);
+        File.WriteAllText(Path.Join(store.Directory, name), Content);
+
+        store.List().ShouldBeEmpty();
+        IncidentRecord.Parse("incident-20261120T214751Z-001.0001.begin.warning.json").ShouldNotBeNull();
+    }
+
     [Theory]
     [InlineData("", "cannot be understood")]
     [InlineData("{\"format\":1,\"inc", "cannot be understood")]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Sampling;
@@ -10,7 +11,7 @@ public sealed class SamplerTests : IDisposable
 {
     private static readonly TimeSpan Interval = SamplingBench.Interval;
     private static readonly TimeSpan Year = TimeSpan.FromDays(365);
-    private readonly SamplingBench bench = new("a", "b", "c");
+    private readonly SamplingBench bench = new("a", "b", "c", SamplingBench.Patient);
 
     public void Dispose() => bench.Dispose();
 
@@ -336,14 +337,11 @@ public sealed class SamplerTests : IDisposable
         bench.Apply(("b", TimeSpan.FromHours(2)), ("c", Interval));
         bench.AwaitSample("c", 1);
 
-        // The new interval begins with a sample.
-        bench.AwaitSample("b", 3);
-
         bench.Store.Current.Collectors.Select(state => state.Name).ShouldBe(["b", "c"]);
         bench.Collector("b").ShouldBeSameAs(kept);
         bench.Page["test_a"].ShouldBeNull();
         bench.Page["test_b"].ShouldBe("1");
-        bench.Page["conn_collector_errors_total", "b", "parse"].ShouldBe("2");
+        bench.Page["conn_collector_errors_total", "b", "parse"].ShouldBe("1");
         bench.Page["conn_collector_interval_seconds", "b"].ShouldBe("7200");
         Eventually.True(() => bench.Collector("a").Disposed);
     }
@@ -440,13 +438,31 @@ public sealed class SamplerTests : IDisposable
     }
 
     [Fact]
-    public async Task The_service_watches_twice_a_second_and_ends_its_collectors_with_itself()
+    public void A_walk_that_costs_too_much_for_the_budget_is_stretched_and_the_page_says_so()
+    {
+        bench.Budget = 0.0001;
+        bench.First[SamplingBench.Patient] = context =>
+        {
+            context.Spend(TimeSpan.FromSeconds(9));
+            return 1;
+        };
+
+        bench.Start(SamplingBench.Patient);
+
+        double interval = double.Parse(bench.Page["conn_collector_interval_seconds", SamplingBench.Patient]!, CultureInfo.InvariantCulture);
+
+        // 9 s and a little of 0.0001 of a core.
+        interval.ShouldBeInRange(90_000, 120_000);
+        bench.Page["conn_sampling_cpu_budget_ratio"].ShouldBe("0.0001");
+    }
+
+    [Fact]
+    public async Task The_service_watches_and_ends_its_collectors_with_itself()
     {
         bench.Start("a");
         using (bench.Hold("a"))
         {
             await bench.Sampler.StartAsync(CancellationToken.None);
-            Eventually.True(() => bench.Time.Timers == 1);
             bench.Time.Advance(TimeSpan.FromSeconds(3));
             Eventually.True(() => bench.State("a").Outcome == Outcome.Stuck);
         }

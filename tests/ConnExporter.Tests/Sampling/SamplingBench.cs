@@ -23,6 +23,9 @@ internal sealed class SamplingBench : IDisposable
     /// <summary>The name of a collector that follows the scope.</summary>
     public const string Scoped = "scoped";
 
+    /// <summary>The name of a collector that has patience.</summary>
+    public const string Patient = "patient";
+
     private readonly Dictionary<string, ScriptedCollector> collectors = [];
     private readonly ImmutableArray<CollectorEntry> list;
     private readonly SystemdNotifier systemd;
@@ -33,7 +36,7 @@ internal sealed class SamplingBench : IDisposable
     {
         systemd = new SystemdNotifier(_ => null, Time, Logged.Log);
         Store = new SnapshotStore(Snapshot.Empty(Time));
-        list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", (_, _) => collectors[name] = new ScriptedCollector(name, Next(name))) { FollowsScope = name == Scoped })];
+        list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", (_, _) => collectors[name] = new ScriptedCollector(name, Next(name))) { FollowsScope = name == Scoped, Patience = name == Patient ? Interval : null })];
         Sampler = new Sampler(Store, list, KernelSource.Host(), Time, systemd, Logged.Log);
     }
 
@@ -41,6 +44,9 @@ internal sealed class SamplingBench : IDisposable
 
     /// <summary>The network namespaces that are to be read.</summary>
     public NamespaceScope Scope { get; set; }
+
+    /// <summary>The share of a core that may be used.</summary>
+    public double Budget { get; set; } = 1;
 
     public LoggedLines Logged { get; } = new();
 
@@ -76,7 +82,7 @@ internal sealed class SamplingBench : IDisposable
     public void Apply(params (string Name, TimeSpan Interval)[] wanted)
     {
         enabled = wanted.ToImmutableDictionary(entry => entry.Name, entry => entry.Interval);
-        Sampler.Apply(Options(enabled) with { Namespaces = Scope });
+        Sampler.Apply(Options(enabled) with { Namespaces = Scope, CpuBudget = Budget });
     }
 
     /// <summary>Enables these collectors, and waits until each has published its first sample.</summary>
@@ -129,7 +135,7 @@ internal sealed class SamplingBench : IDisposable
         TimeSpan interval = enabled[name] == Interval ? Interval - TimeSpan.FromTicks(1) : Interval;
         enabled = enabled.SetItem(name, interval);
         int before = collectors[name].Samples;
-        Sampler.Apply(Options(enabled) with { Namespaces = Scope });
+        Sampler.Apply(Options(enabled) with { Namespaces = Scope, CpuBudget = Budget });
         Eventually.True(() => collectors[name].Samples == before + 1);
     }
 }

@@ -72,6 +72,17 @@ public class EndpointsTests
         answer.Text.ShouldStartWith("# HELP ");
     }
 
+    // Reading a list of wishes takes two hundred times its size.
+    [Fact]
+    public async Task A_wish_longer_than_anybodys_counts_as_none()
+    {
+        string list = string.Concat(Enumerable.Repeat("gzip,", 200));
+
+        (await Get("/metrics", ("Accept-Encoding", list))).Header("Content-Encoding").ShouldBe("gzip");
+        (await Get("/metrics", ("Accept-Encoding", list + list))).Header("Content-Encoding").ShouldBe("");
+        (await Get("/metrics", ("Accept", "application/openmetrics-text," + list + list))).Header("Content-Type").ShouldStartWith("text/plain");
+    }
+
     [Fact]
     public async Task The_path_of_the_metrics_page_can_be_another()
     {

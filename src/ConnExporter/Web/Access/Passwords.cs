@@ -128,8 +128,9 @@ internal sealed class Passwords : IDisposable
 
     private static async Task<(PasswordVerdict, TimeSpan)> AwaitAsync(Check check) => (await check.Done.Task ? PasswordVerdict.Right : PasswordVerdict.Wrong, TimeSpan.Zero);
 
-    // RFC 7617
-    private static bool TryRead(string? authorization, out string name, out byte[] password)
+    /// <summary>Reads the value of an Authorization header (RFC 7617).</summary>
+    /// <returns>False for anything but name and password.</returns>
+    internal static bool TryRead(string? authorization, out string name, out byte[] password)
     {
         const string Scheme = "Basic ";
         name = "";
@@ -140,12 +141,12 @@ internal sealed class Passwords : IDisposable
         }
 
         byte[] pair = new byte[authorization.Length];
-        if (!Convert.TryFromBase64String(authorization[Scheme.Length..].Trim(), pair, out int length) || Array.IndexOf(pair, (byte)':', 0, length) is not (>= 0 and int colon))
+        if (!Convert.TryFromBase64Chars(authorization.AsSpan(Scheme.Length).Trim(), pair, out int length) || Array.IndexOf(pair, (byte)':', 0, length) is not (>= 0 and int colon))
         {
             return false;
         }
 
-        name = Encoding.UTF8.GetString(pair, 0, colon);
+        name = Utf8Text.Of(pair.AsSpan(0, colon));
         password = pair[(colon + 1)..length];
         return true;
     }

@@ -46,7 +46,7 @@ internal sealed class TlsMaterial
             ClientCertificateRequired = config.ClientAuthentication != ClientAuthentication.NoClientCert,
             AllowRenegotiation = false,
 
-            // A resumed session would go by the rules and the authority of the day it began.
+            // A resumed handshake would go by the rules and the authority of the day of the first one.
             AllowTlsResume = config.ClientAuthentication == ClientAuthentication.NoClientCert,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         };

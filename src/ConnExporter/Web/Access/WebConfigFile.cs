@@ -147,6 +147,7 @@ internal static class WebConfigFile
         {
             (not null, not null) => throw tls.Wrong(textKey, $"given along with {fileKey}; which of the two?"),
             (null, null) => null,
+            (not null, _) when file.Contains('\0', StringComparison.Ordinal) => throw tls.Wrong(fileKey, "expected a path"),
             (null, _) => new PemSource(null, text, tls.Place(textKey)),
             _ => new PemSource(Path.GetFullPath(file, Path.GetDirectoryName(Path.GetFullPath(tls.File))!), null, tls.Place(fileKey)),
         };

@@ -1,5 +1,5 @@
 using System.Collections.Frozen;
-using System.Security.Cryptography;
+using System.Globalization;
 
 namespace ConnExporter.Web.Pages;
 
@@ -10,10 +10,22 @@ namespace ConnExporter.Web.Pages;
 internal sealed record Asset(string Name, string ContentType, byte[] Content)
 {
     /// <summary>Changes with the content, so that a browser may keep it for good.</summary>
-    public string Version { get; } = Convert.ToHexStringLower(SHA256.HashData(Content).AsSpan(0, 6));
+    public string Version { get; } = Fingerprint(Content).ToString("x16", CultureInfo.InvariantCulture);
 
     /// <summary>Its address, from the status page.</summary>
     public string Reference => $"assets/{Name}?v={Version}";
+
+    // FNV-1a. A hash of the framework's would load OpenSSL, which a host without TLS need not have.
+    private static ulong Fingerprint(byte[] content)
+    {
+        ulong hash = 0xcbf29ce484222325;
+        foreach (byte value in content)
+        {
+            hash = unchecked((hash ^ value) * 0x100000001b3);
+        }
+
+        return hash;
+    }
 }
 
 /// <summary>The files of the page, which are in the program.</summary>

@@ -72,6 +72,24 @@ public class SocketRecordTests
         drops.ShouldBe(0u);
     }
 
+    // struct tcp_info grows with each kernel: four times in milliseconds are its 12th to 15th number.
+    [Theory]
+    [InlineData(20, true, true)]
+    [InlineData(15, true, true)]
+    [InlineData(14, false, true)]
+    [InlineData(13, false, false)]
+    [InlineData(0, false, false)]
+    public void A_shorter_tcp_info_tells_the_times_that_it_holds_and_no_others(int numbers, bool lastSegment, bool idle)
+    {
+        int[] info = [.. Enumerable.Range(0, numbers).Select(i => i switch { 11 => 5000, 13 => 3000, 14 => 2000, _ => 77 })];
+        var record = new SocketRecord(Build.Record(attributes: [Build.Attribute(2, Build.Int32(info))]));
+
+        record.TryGetSinceLastSegment(out TimeSpan since).ShouldBe(lastSegment);
+        since.ShouldBe(TimeSpan.FromSeconds(lastSegment ? 2 : 0));
+        record.TryGetIdle(out TimeSpan quiet).ShouldBe(idle);
+        (idle ? quiet : TimeSpan.FromSeconds(3)).ShouldBe(TimeSpan.FromSeconds(3));
+    }
+
     [Fact]
     public void Attributes_that_nobody_knows_are_skipped_and_longer_ones_are_fine()
     {

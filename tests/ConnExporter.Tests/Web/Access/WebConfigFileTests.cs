@@ -99,6 +99,7 @@ public class WebConfigFileTests
     [InlineData("tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequestClientCert, client_allowed_sans: [x]}", "web.yml:1: tls_server_config.client_allowed_sans: needs client_auth_type RequireAndVerifyClientCert ")]
     [InlineData("tls_server_config: {cert_file: a, key_file: b, cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]}", "web.yml:1: tls_server_config.cipher_suites: 'TLS_RSA_WITH_RC4_128_SHA': no such cipher suite, or one that is not safe")]
     [InlineData("tls_server_config: {cert_file: a, key_file: b, curve_preferences: [X25519]}", "web.yml:1: tls_server_config.curve_preferences: cannot be chosen here")]
+    [InlineData("tls_server_config: {cert_file: \"a\\0b\", key_file: b}", "web.yml:1: tls_server_config.cert_file: 'a\0b': expected a path")]
     [InlineData("http_server_config: {http2: maybe}", "web.yml:1: http_server_config.http2: 'maybe': expected true or false")]
     [InlineData("http_server_config: {headers: {X-Frame-Options: allow}}", "web.yml:1: http_server_config.headers.X-Frame-Options: 'allow': expected deny or sameorigin")]
     [InlineData("http_server_config: {headers: {Server: x}}", "web.yml:1: http_server_config.headers.Server: no such key")]

@@ -1,0 +1,20 @@
+using System.Collections.Immutable;
+using ConnExporter.Fuzz.Decoders;
+
+namespace ConnExporter.Fuzz;
+
+/// <summary>THE list of decoders.</summary>
+internal static class DecoderList
+{
+    /// <summary>All of them; each keeps what it needs, and serves one thread at a time.</summary>
+    public static ImmutableArray<Decoder> All { get; } =
+    [
+        SocketDumps.Messages(), SocketDumps.Records(), SocketDumps.Answers(),
+        ProcFiles.Snmp(), ProcFiles.SockStats(), ProcFiles.TcpTables(), ProcFiles.ConntrackStat(), ProcFiles.ConntrackEntries(), ProcFiles.SystemFiles(), ProcFiles.TcpMemory(),
+        ProcFiles.PortRanges(), ProcFiles.PortSets(), ProcFiles.BootTime(), ProcFiles.SysctlConfs(),
+        ProcessFiles.Limits(), ProcessFiles.Stat(), ProcessFiles.Cgroup(), ProcessFiles.MountPoints(), ProcessFiles.NamespaceMounts(), ProcessFiles.DescriptorTargets(), ProcessFiles.Mappings(),
+        ConfigurationFiles.Settings(), ConfigurationFiles.Environment(), ConfigurationFiles.WebConfig(),
+        Requests.Accept(), Requests.Authorization(), Requests.Request(),
+        Documents.RecordNames(), Documents.Records(), Documents.Answers(), Documents.Responses(),
+    ];
+}
