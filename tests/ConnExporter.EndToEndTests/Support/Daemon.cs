@@ -136,7 +136,7 @@ internal sealed partial class Daemon : IAsyncDisposable
             request.Headers.AcceptEncoding.Add(new StringWithQualityHeaderValue("gzip"));
         }
 
-        HttpResponseMessage answer = await (client ?? Client).SendAsync(request);
+        HttpResponseMessage answer = await SendAsync(request, client ?? Client);
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         return answer;
     }
@@ -193,6 +193,20 @@ internal sealed partial class Daemon : IAsyncDisposable
 
         await reading;
         process.Dispose();
+    }
+
+    // No answer ever comes of a daemon that has ended: then its log is what the reader needs, and nobody waits any longer.
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpClient client)
+    {
+        try
+        {
+            return await client.SendAsync(request);
+        }
+        catch (HttpRequestException e) when (process.HasExited)
+        {
+            await reading.WaitAsync(ExitPatience);
+            throw new InvalidOperationException($"the daemon has ended with {process.ExitCode}: {Log}", e);
+        }
     }
 
     private async Task ReadLogAsync(bool startOnly)
