@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using ConnExporter.Kernel.Namespaces;
 
 namespace ConnExporter.Benchmarks;
@@ -11,10 +12,14 @@ internal sealed class TestNamespace : IDisposable
     private readonly string name = $"conn-bench-{Environment.ProcessId}-{Interlocked.Increment(ref made)}";
     private readonly NamespaceThread thread = new("/proc/self/ns/net");
     private readonly ulong inode;
+    private readonly PosixSignalRegistration[] ends;
 
     public TestNamespace()
     {
         Command.RunToEnd("ip", "netns", "add", name);
+
+        // Ctrl-C in the middle of an hour is an everyday matter: nothing of it stays on the host.
+        ends = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(signal, _ => Delete()))];
         Command.RunToEnd("ip", "-n", name, "link", "set", "lo", "up");
         inode = ulong.Parse(Command.RunToEnd("stat", "-L", "-c", "%i", Path), CultureInfo.InvariantCulture);
     }
@@ -54,7 +59,10 @@ internal sealed class TestNamespace : IDisposable
 
     public void Dispose()
     {
+        Array.ForEach(ends, end => end.Dispose());
         thread.Dispose();
-        Command.RunToEnd("ip", "netns", "del", name);
+        Delete();
     }
+
+    private void Delete() => Command.RunToEnd("ip", "netns", "del", name);
 }

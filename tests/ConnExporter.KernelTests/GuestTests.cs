@@ -13,33 +13,30 @@ public sealed class GuestFactAttribute : FactAttribute
 }
 
 /// <summary>Older kernels, and a kernel without sock_diag, with the published programs inside.</summary>
-public class GuestTests
+public class GuestTests(Guests guests) : IClassFixture<Guests>
 {
-    private const string Bullseye = "bullseye";
-    private const string Bookworm = "bookworm";
+    [GuestFact(Guest.Bullseye)]
+    public Task Linux_5_10_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Guest.Linux510, "5.10.", "sock_diag");
 
-    [GuestFact(Bullseye)]
-    public void Linux_5_10_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Bullseye, "5.10.", "sock_diag");
+    [GuestFact(Guest.Bookworm)]
+    public Task Linux_6_1_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Guest.Linux61, "6.1.", "sock_diag");
 
-    [GuestFact(Bookworm)]
-    public void Linux_6_1_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Bookworm, "6.1.", "sock_diag");
+    [GuestFact(Guest.Bullseye)]
+    public Task Linux_5_10_without_inet_diag_falls_back_to_proc_exactly() => Check(Guest.Linux510WithoutInetDiag, "5.10.", "proc_net_tcp");
 
-    [GuestFact(Bullseye)]
-    public void Linux_5_10_without_inet_diag_falls_back_to_proc_exactly() => Check(Bullseye, "5.10.", "proc_net_tcp", "tcp_diag", "inet_diag");
+    [GuestFact(Guest.Bookworm)]
+    public Task Linux_6_1_without_inet_diag_falls_back_to_proc_exactly() => Check(Guest.Linux61WithoutInetDiag, "6.1.", "proc_net_tcp");
 
-    [GuestFact(Bookworm)]
-    public void Linux_6_1_without_inet_diag_falls_back_to_proc_exactly() => Check(Bookworm, "6.1.", "proc_net_tcp", "tcp_diag", "inet_diag");
+    [GuestFact(Guest.Bookworm)]
+    public Task Linux_6_1_without_tcp_diag_falls_back_to_proc_exactly() => Check(Guest.Linux61WithoutTcpDiag, "6.1.", "proc_net_tcp");
 
-    [GuestFact(Bookworm)]
-    public void Linux_6_1_without_tcp_diag_falls_back_to_proc_exactly() => Check(Bookworm, "6.1.", "proc_net_tcp", "tcp_diag");
-
-    private static void Check(string suite, string release, string source, params string[] withoutModules)
+    private async Task Check(Guest guest, string release, string source)
     {
-        Dictionary<string, string> result = Guest.Boot(suite, withoutModules);
+        Dictionary<string, string> result = await guests.ResultOfAsync(guest);
         string story = result["console"] + result["lab.errors"] + result["page.errors"];
         result["steps"].TrimEnd().ShouldEndWith(" done", Case.Sensitive, story);
         result["version"].ShouldContain("Linux version " + release, Case.Sensitive);
-        foreach (string module in withoutModules)
+        foreach (string module in guest.WithoutModules)
         {
             result["modules"].ShouldNotContain(module, Case.Sensitive);
         }
@@ -64,26 +61,89 @@ public class GuestTests
     }
 }
 
-/// <summary>An emulated machine that runs once.</summary>
-internal static class Guest
+/// <summary>The emulated machines of a run. Each keeps one core busy and takes a minute, so two run at a time, whichever test asks first.</summary>
+public sealed class Guests : IDisposable
 {
+    private readonly SemaphoreSlim cores = new(2);
+    private readonly CancellationTokenSource end = new();
+    private Dictionary<Guest, Task<Dictionary<string, string>>>? boots;
+
+    public void Dispose()
+    {
+        // Those that nobody asked for and that have not begun yet never do.
+        end.Cancel();
+        Task.WhenAll(boots?.Values.Select(boot => boot.ContinueWith(static _ => { }, TaskScheduler.Default)) ?? []).GetAwaiter().GetResult();
+        end.Dispose();
+        cores.Dispose();
+    }
+
+    /// <summary>What a guest left behind, by name of the file. The first one asked for starts first, and the others with it.</summary>
+    internal Task<Dictionary<string, string>> ResultOfAsync(Guest guest)
+    {
+        boots ??= Guest.All.OrderBy(other => other != guest).Where(other => other.CanBoot).ToDictionary(other => other, BootAsync);
+        return boots[guest];
+    }
+
+    private async Task<Dictionary<string, string>> BootAsync(Guest guest)
+    {
+        await cores.WaitAsync(end.Token);
+        try
+        {
+            return await Task.Run(guest.Boot);
+        }
+        finally
+        {
+            cores.Release();
+        }
+    }
+}
+
+/// <summary>An emulated machine with a kernel of Debian's.</summary>
+internal sealed class Guest
+{
+    public const string Bullseye = "bullseye";
+    public const string Bookworm = "bookworm";
+
+    public static readonly Guest Linux510 = new(Bullseye);
+    public static readonly Guest Linux61 = new(Bookworm);
+    public static readonly Guest Linux510WithoutInetDiag = new(Bullseye, "tcp_diag", "inet_diag");
+    public static readonly Guest Linux61WithoutInetDiag = new(Bookworm, "tcp_diag", "inet_diag");
+    public static readonly Guest Linux61WithoutTcpDiag = new(Bookworm, "tcp_diag");
+
     private static readonly TimeSpan PublishPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(4);
 
     // Once for all guests of a run.
     private static readonly Lazy<string> Programs = new(() => Tool.Run(PublishPatience, Script("publish")));
 
+    private readonly string suite;
+
+    private Guest(string suite, params string[] withoutModules)
+    {
+        this.suite = suite;
+        WithoutModules = withoutModules;
+    }
+
+    /// <summary>All of them, the slow ones first.</summary>
+    public static IReadOnlyList<Guest> All { get; } = [Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
+
     public static string Folder => Path.Join(Places.Repository, "artifacts", "guest");
+
+    /// <summary>Modules that its kernel lacks.</summary>
+    public IReadOnlyList<string> WithoutModules { get; }
+
+    /// <summary>Whether its kernel was fetched.</summary>
+    public bool CanBoot => File.Exists(KernelOf(suite));
 
     public static string KernelOf(string suite) => Path.Join(Folder, suite, "vmlinuz");
 
-    /// <summary>Boots a kernel without some of its modules.</summary>
+    /// <summary>Boots it and waits for its end.</summary>
     /// <returns>What it left behind, by name of the file.</returns>
-    public static Dictionary<string, string> Boot(string suite, string[] withoutModules)
+    public Dictionary<string, string> Boot()
     {
         _ = Programs.Value;
-        string result = Path.Join(Folder, string.Join("-without-", [$"result-{suite}", .. withoutModules]));
-        Tool.Run(BootPatience, Script("boot"), [suite, result, .. withoutModules]);
+        string result = Path.Join(Folder, string.Join("-without-", [$"result-{suite}", .. WithoutModules]));
+        Tool.Run(BootPatience, Script("boot"), [suite, result, .. WithoutModules]);
         return Directory.GetFiles(result).ToDictionary(path => Path.GetFileName(path), File.ReadAllText, StringComparer.Ordinal);
     }
 

@@ -41,7 +41,8 @@ internal static class Need
     public const string FakeTime = "faketime";
 
     /// <summary>What sets the clock of one program.</summary>
-    public static string FakeTimeLibrary { get; } = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    /// <remarks>The variant for programs with threads: the other reads and parses the file without a lock.</remarks>
+    public static string FakeTimeLibrary { get; } = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
     /// <summary>The checker of accessibility; fetched by tests/run.</summary>
     public static string AxeScript { get; } = Path.Join(Repository.Root, "artifacts/axe/node_modules/axe-core/axe.min.js");
