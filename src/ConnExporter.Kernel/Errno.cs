@@ -15,4 +15,5 @@ internal static class Errno
     public const int ProtocolNotSupported = 93;
     public const int OperationNotSupported = 95;
     public const int AddressFamilyNotSupported = 97;
+    public const int TimedOut = 110;
 }

@@ -5,7 +5,7 @@ namespace ConnExporter.Kernel;
 /// <summary>The system calls this program makes for itself: the one file with P/Invoke declarations.</summary>
 /// <remarks>
 /// <c>statx</c> and <c>getdents64</c> go through <c>syscall(2)</c>: their wrappers are missing from the oldest C libraries that .NET runs on
-/// (glibc 2.27; <c>fstatat</c> is a symbol only since 2.33).
+/// (glibc 2.27; <c>fstatat</c> is a symbol only since 2.33). <c>futex</c> has none anywhere.
 /// </remarks>
 internal static unsafe partial class LibC
 {
@@ -31,6 +31,8 @@ internal static unsafe partial class LibC
     public const int ResourceOpenFiles = 7;
     public const int PriorityOfThread = 0;
     public const int DoNotNeed = 4;
+    public const int FutexWaitPrivate = 128;
+    public const int FutexWakePrivate = 129;
     public const uint StatxBasic = 0x7ff;
     public const nint ProcSuperMagic = 0x9fa0;
 
@@ -46,6 +48,13 @@ internal static unsafe partial class LibC
     {
         Architecture.X64 => 217,
         Architecture.Arm64 => 61,
+        _ => -1,
+    };
+
+    private static readonly nint FutexNumber = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 202,
+        Architecture.Arm64 => 98,
         _ => -1,
     };
 
@@ -140,6 +149,12 @@ internal static unsafe partial class LibC
 
     public static nint GetDents64(int descriptor, byte* buffer, nint count) =>
         SystemCall(GetDents64Number, descriptor, (nint)buffer, count, 0, 0);
+
+    /// <summary>Sleeps while the word has a value, for no longer than a time of the monotonic clock.</summary>
+    public static nint FutexWait(int* word, int value, TimeSpec* longest) => SystemCall(FutexNumber, (nint)word, FutexWaitPrivate, value, (nint)longest, 0);
+
+    /// <summary>Wakes one thread that sleeps at the word.</summary>
+    public static nint FutexWake(int* word) => SystemCall(FutexNumber, (nint)word, FutexWakePrivate, 1, 0, 0);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d, nint e);

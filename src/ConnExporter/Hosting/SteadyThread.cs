@@ -1,3 +1,5 @@
+using ConnExporter.Kernel;
+
 namespace ConnExporter.Hosting;
 
 /// <summary>A thread that does one thing again and again.</summary>
@@ -18,16 +20,17 @@ internal static class SteadyThread
     public static Task Run(string name, Func<TimeSpan> turn, CancellationToken end, TimeSpan after = default)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var sleeper = new Sleeper();
         var thread = new Thread(
             () =>
             {
                 try
                 {
+                    using CancellationTokenRegistration wake = end.Register(sleeper.Wake);
                     while (!end.IsCancellationRequested)
                     {
                         long start = TimeProvider.System.GetTimestamp();
-                        TimeSpan pause = Beat.Until(start, turn(), TimeProvider.System, after);
-                        end.WaitHandle.WaitOne((int)Math.Ceiling(Math.Max(0, pause.TotalMilliseconds)));
+                        Await(start, turn(), after, sleeper, end);
                     }
 
                     ended.SetResult();
@@ -44,5 +47,20 @@ internal static class SteadyThread
         };
         thread.Start();
         return ended.Task;
+    }
+
+    private static void Await(long start, TimeSpan interval, TimeSpan after, Sleeper sleeper, CancellationToken end)
+    {
+        while (true)
+        {
+            int ticket = sleeper.Ticket;
+            TimeSpan pause = Beat.Until(start, interval, TimeProvider.System, after);
+            if (pause <= TimeSpan.Zero || end.IsCancellationRequested)
+            {
+                return;
+            }
+
+            sleeper.Sleep(ticket, pause);
+        }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class CollectorThread
     private readonly TimeProvider time;
     private readonly CollectContext context;
     private readonly FailureLog failures;
-    private readonly object wake = new();
+    private readonly Sleeper sleeper = new();
     private readonly Thread thread;
     private readonly CpuBudget.Pace pace;
     private long startedAt;
@@ -60,13 +60,7 @@ internal sealed class CollectorThread
     }
 
     /// <summary>Has the thread look again when its next sample is due.</summary>
-    public void Wake()
-    {
-        lock (wake)
-        {
-            Monitor.PulseAll(wake);
-        }
-    }
+    public void Wake() => sleeper.Wake();
 
     /// <summary>Asks the thread to end after the sample in progress; nothing more is published.</summary>
     public void Stop()
@@ -93,27 +87,29 @@ internal sealed class CollectorThread
     }
 
     // From the start of the sample, so that the interval holds. After a suspended hour one sample follows, not a burst.
-    // Within the lock: a change of the interval either counts here already or wakes the wait.
+    // The ticket first: a change of the interval either counts here already or voids it.
     private void AwaitNext(long start)
     {
-        lock (wake)
+        while (true)
         {
-            while (!stopping)
+            int ticket = sleeper.Ticket;
+            if (stopping)
             {
-                TimeSpan pause = Beat.Until(start, pace.Interval, time);
-                if (pause <= TimeSpan.Zero)
-                {
-                    if (pace.Admitted)
-                    {
-                        return;
-                    }
+                return;
+            }
 
-                    pause = AskAgain;
+            TimeSpan pause = Beat.Until(start, pace.Interval, time);
+            if (pause <= TimeSpan.Zero)
+            {
+                if (pace.Admitted)
+                {
+                    return;
                 }
 
-                // Whole milliseconds are what it waits; less than one would be none.
-                Monitor.Wait(wake, (int)Math.Ceiling(Math.Min(pause.TotalMilliseconds, LongestWait.TotalMilliseconds)));
+                pause = AskAgain;
             }
+
+            sleeper.Sleep(ticket, pause < LongestWait ? pause : LongestWait);
         }
     }
 
