@@ -135,7 +135,12 @@ internal sealed class ListenersCollector : Collector
             }
         }
 
-        int closed = listeners.Count - listeners.Values.Count(listener => listener.Round == round);
+        int closed = listeners.Count;
+        foreach (Listener listener in listeners.Values)
+        {
+            closed -= listener.Round == round ? 1 : 0;
+        }
+
         if (closed > Remembered)
         {
             foreach (((InetAddress, ushort) key, _) in listeners.Where(entry => entry.Value.Round != round).OrderBy(entry => entry.Value.Round).Take(closed - Remembered).ToList())
@@ -156,17 +161,31 @@ internal sealed class ListenersCollector : Collector
             }
         }
 
-        if (open.Count > shown)
+        int hidden = Math.Max(0, open.Count - shown);
+        context.Drop("conn_listener_accept_queue", hidden);
+        if (hidden > 0)
         {
             open.Sort(FullestFirst);
+            open.RemoveRange(shown, hidden);
         }
 
-        context.Drop("conn_listener_accept_queue", Math.Max(0, open.Count - shown));
+        open.Sort(ByPort);
         bool drops = members.TrueForAll(member => member.Drops is not null);
-        return new ListenersReading(
-            kernel.Namespace,
-            [.. open.Take(shown).Select(l => new ListenersReading.Row(l.Address, l.Port, l.Queue, l.Limit, l.Peaks.Peak, drops ? l.Drops : null))
-                .OrderBy(row => row.Port.Length).ThenBy(row => row.Port, StringComparer.Ordinal).ThenBy(row => row.Address, StringComparer.Ordinal)]);
+        var rows = new ListenersReading.Row[open.Count];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Listener listener = open[i];
+            rows[i] = new(listener.Address, listener.Port, listener.Queue, listener.Limit, listener.Peaks.Peak, drops ? listener.Drops : null);
+        }
+
+        return new ListenersReading(kernel.Namespace, rows);
+    }
+
+    private static int ByPort(Listener a, Listener b)
+    {
+        int order = a.Port.Length.CompareTo(b.Port.Length);
+        order = order != 0 ? order : string.CompareOrdinal(a.Port, b.Port);
+        return order != 0 ? order : string.CompareOrdinal(a.Address, b.Address);
     }
 
     // The older first where nothing else tells them apart, so that rows stay.

@@ -20,6 +20,9 @@ internal sealed class Diagnostician
     private readonly Dictionary<string, Memory> memories = [];
     private readonly Dictionary<(string Rule, string Netns), FindingTracker> trackers = [];
 
+    // In the order of the page; made anew when a tracker comes or goes.
+    private FindingTracker[]? ordered;
+
     /// <summary>Knows nothing yet.</summary>
     /// <param name="rules">The rules.</param>
     /// <param name="thresholds">What is a finding.</param>
@@ -106,6 +109,7 @@ internal sealed class Diagnostician
         {
             tracker = new FindingTracker(rule, observation.Netns);
             trackers.Add((rule.Id, observation.Netns), tracker);
+            ordered = null;
         }
 
         try
@@ -117,6 +121,7 @@ internal sealed class Diagnostician
             // One rule must not take the others down. What it would have said is not known, so nothing is said.
             failed.Add(rule.Id);
             trackers.Remove((rule.Id, observation.Netns));
+            ordered = null;
             defect(rule.Id, e);
         }
     }
@@ -135,6 +140,7 @@ internal sealed class Diagnostician
             if (tracker.Held is null && !(now - tracker.LastHeld < KeptElsewhere))
             {
                 trackers.Remove(key);
+                ordered = null;
             }
         }
 
@@ -148,13 +154,25 @@ internal sealed class Diagnostician
     private ImmutableArray<FindingCount> Count(HashSet<string> failed)
     {
         TimeSpan now = time.GetElapsedTime(began);
-        return
+        ordered ??=
         [
-            .. trackers.Values
-                .Where(tracker => !failed.Contains(tracker.Rule.Id) && (tracker.Netns == KernelSource.OwnNamespace || now - tracker.LastHeld < KeptElsewhere))
-                .OrderBy(tracker => tracker.Netns != KernelSource.OwnNamespace).ThenBy(tracker => tracker.Netns, StringComparer.Ordinal).ThenBy(tracker => rules.IndexOf(tracker.Rule))
-                .SelectMany(tracker => tracker.Rule.Severities.Select(severity => new FindingCount(tracker.Rule.Id, severity, tracker.Netns, tracker.Held == severity, tracker.Begun(severity)))),
+            .. trackers.Values.OrderBy(tracker => tracker.Netns != KernelSource.OwnNamespace).ThenBy(tracker => tracker.Netns, StringComparer.Ordinal).ThenBy(tracker => rules.IndexOf(tracker.Rule)),
         ];
+        ImmutableArray<FindingCount>.Builder counts = ImmutableArray.CreateBuilder<FindingCount>();
+        foreach (FindingTracker tracker in ordered)
+        {
+            if (failed.Contains(tracker.Rule.Id) || (tracker.Netns != KernelSource.OwnNamespace && !(now - tracker.LastHeld < KeptElsewhere)))
+            {
+                continue;
+            }
+
+            foreach (Severity severity in tracker.Rule.Severities)
+            {
+                counts.Add(new FindingCount(tracker.Rule.Id, severity, tracker.Netns, tracker.Held == severity, tracker.Begun(severity)));
+            }
+        }
+
+        return counts.ToImmutable();
     }
 
     // What two different programs do is not one the cause of the other.

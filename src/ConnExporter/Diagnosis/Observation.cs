@@ -89,7 +89,18 @@ internal sealed class Observation
         }
 
         T? Find<T>()
-            where T : Reading => (T?)takenAt.Keys.FirstOrDefault(reading => reading is T);
+            where T : Reading
+        {
+            foreach (Reading reading in takenAt.Keys)
+            {
+                if (reading is T found)
+                {
+                    return found;
+                }
+            }
+
+            return null;
+        }
 
         const string Own = Kernel.KernelSource.OwnNamespace;
         var own = new Observation(Own, at, thresholds, memoryOf(Own), takenAt, Find<CensusReading>(), host: null)

@@ -24,6 +24,10 @@ internal static class Forecast
     // Of what is left at least this share must have been used up within the window: nobody sees further ahead than that.
     private const double Horizon = 0.01;
 
+    // Half of all pairs of even points are more than 0.29 of the window apart: the median slope cannot make more of the way between the lowest and the
+    // highest than this.
+    private const double MostOfRange = 4;
+
     /// <summary>The growth a second.</summary>
     /// <param name="points">The newest ten minutes, oldest first.</param>
     /// <param name="limit">What it grows towards.</param>
@@ -58,6 +62,12 @@ internal static class Forecast
             }
 
             used = within.Length;
+            if (RangeOf(within) * MostOfRange < (limit - newest.Value) * Horizon)
+            {
+                // Most resources hardly move at all: those are not worth a thousand slopes.
+                continue;
+            }
+
             double slope = Slope(within);
             double grown = slope * (newest.At - within[0].At).TotalSeconds;
             if (slope > 0 && grown >= (limit - newest.Value) * Horizon && GrowsAllAlong(within, slope) && IsNoChance(within))
@@ -91,6 +101,19 @@ internal static class Forecast
 
         Array.Sort(slopes);
         return filled == 0 ? 0 : (slopes[(filled - 1) / 2] + slopes[filled / 2]) / 2;
+    }
+
+    private static double RangeOf(ReadOnlySpan<HistoryPoint> points)
+    {
+        double lowest = double.MaxValue;
+        double highest = double.MinValue;
+        foreach (HistoryPoint point in points)
+        {
+            lowest = Math.Min(lowest, point.Value);
+            highest = Math.Max(highest, point.Value);
+        }
+
+        return highest - lowest;
     }
 
     private static bool IsNoChance(ReadOnlySpan<HistoryPoint> points)
