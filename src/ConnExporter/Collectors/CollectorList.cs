@@ -14,7 +14,7 @@ internal static class CollectorList
         new("listeners", Seconds(1), "accept queues and drops of each listener", (kernel, _) => new ListenersCollector(kernel)),
         new("counters", Seconds(1), "TCP counters of snmp and netstat", (kernel, _) => new CountersCollector(kernel)),
         new("sockstat", Seconds(1), "orphans, TCP memory and their limits", (kernel, _) => new SockStatCollector(kernel)),
-        new("ports", Seconds(5), "the ephemeral port range and what is reserved of it", (kernel, _) => new PortsCollector(kernel)),
+        new("ports", Seconds(15), "the ephemeral port range and what is reserved of it", (kernel, _) => new PortsCollector(kernel)),
         new("census", Seconds(15), "who holds the sockets: destinations, listeners, units, peers (walks all sockets)", (kernel, options) => new CensusCollector(kernel, options.Census)) { Patience = Seconds(300) },
         new("conntrack", Seconds(1), "connection tracking table and its counters", (kernel, _) => new ConntrackCollector(kernel)),
         new("descriptors", Seconds(1), "file descriptors of the whole host", (kernel, _) => new DescriptorsCollector(kernel)),
