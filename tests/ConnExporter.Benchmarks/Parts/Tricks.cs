@@ -14,6 +14,7 @@ internal static class Tricks
     private const int Processes = 1_000;
     private const int Listening = 100;
     private const int Reads = 2_000;
+    private const int Scrapes = 3;
     private static readonly string[] KeptFiles = ["snmp", "netstat", "sockstat"];
     private static readonly SockDiagRequest Everything = new(SockDiagRequest.AllStates);
 
@@ -55,6 +56,16 @@ internal static class Tricks
                 double saved = Section.Median(costs.Select(cost => 1 - (cost.With / cost.Without)));
                 return (string[])[trick.What, Section.Cell(costs.Select(cost => cost.With)), Section.Cell(costs.Select(cost => cost.Without)), $"{saved * 100:F0} %"];
             }).ToList());
+
+        List<(double Dump, double TcpStat)> least = bench.Rounds("the least that a census can cost", () =>
+        {
+            double dump = bench.Place.Inside(() => Dump(Everything));
+            using Peer node = Rival.Node(bench.Place, "tcpstat");
+            return (dump, node.ScrapeCost(Scrapes).Cpu);
+        });
+        section.Say("The least that a census of these sockets can cost, as long as sock_diag is asked: the dump of all of them with nothing counted.");
+        section.Figure("dump of all", least.Select(one => one.Dump), "ms");
+        section.Figure("dump of all ÷ node_exporter tcpstat, a scrape", least.Select(one => one.Dump / one.TcpStat), "×");
     }
 
     private static (double With, double Without) Mixed(double cheap, double dear) => (((3 * cheap) + dear) / 4, dear);
