@@ -38,8 +38,8 @@ public sealed class DistressTests : IDisposable
             List<Socket> waiting = [.. Enumerable.Range(0, 50).Select(_ => Connect(daemon, IPAddress.Loopback))];
             (double distressed, double stale) = await ScrapeForAWhileAsync(daemon);
 
-            // Beyond what it takes anyway; stock Kestrel would take a core.
-            distressed.ShouldBeLessThan(usual + 0.02);
+            // Beyond what it takes anyway; stock Kestrel would take a core. Two percent are what NoFilesTests holds it to, run in full.
+            distressed.ShouldBeLessThan(usual + 0.1);
             stale.ShouldBeLessThan(5, "what is kept open is read as ever");
             (await daemon.ScrapeAsync())["conn_exporter_connections_closed_total", ("reason", "descriptors")].ShouldBeGreaterThan(0);
             waiting.ForEach(socket => socket.Dispose());

@@ -195,7 +195,7 @@ internal sealed partial class Daemon : IAsyncDisposable
         process.Dispose();
     }
 
-    // No answer ever comes of a daemon that has ended: then its log is what the reader needs, and nobody waits any longer.
+    // No answer ever comes of a daemon that has ended: then its log is what the reader needs.
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpClient client)
     {
         try
@@ -205,7 +205,7 @@ internal sealed partial class Daemon : IAsyncDisposable
         catch (HttpRequestException e) when (process.HasExited)
         {
             await reading.WaitAsync(ExitPatience);
-            throw new InvalidOperationException($"the daemon has ended with {process.ExitCode}: {Log}", e);
+            throw new HttpRequestException($"the daemon has ended with {process.ExitCode}: {Log}", e);
         }
     }
 
