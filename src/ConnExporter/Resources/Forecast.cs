@@ -25,7 +25,7 @@ internal static class Forecast
     private const double Horizon = 0.01;
 
     // Half of all pairs of even points are more than 0.29 of the window apart: the median slope cannot make more of the way between the lowest and the
-    // highest than this.
+    // highest than this. Of uneven points it could, but what it adds was not used up.
     private const double MostOfRange = 4;
 
     /// <summary>The growth a second.</summary>

@@ -36,10 +36,16 @@ public sealed class DistressTests : IDisposable
         using (new DescriptorLimit(daemon.ProcessId, inUse))
         {
             List<Socket> waiting = [.. Enumerable.Range(0, 50).Select(_ => Connect(daemon, IPAddress.Loopback))];
-            (double distressed, double stale) = await ScrapeForAWhileAsync(daemon);
 
-            // Beyond what it takes anyway; stock Kestrel would take a core. Two percent are what NoFilesTests holds it to, run in full.
-            distressed.ShouldBeLessThan(usual + 0.1);
+            // Beyond what it takes anyway; stock Kestrel would take a core. What spins does so all the time: a busy moment of the machine gets another chance.
+            (double distressed, double stale) = await ScrapeForAWhileAsync(daemon);
+            for (int more = 0; more < 2 && distressed >= usual + 0.02; more++)
+            {
+                (double again, double staleAgain) = await ScrapeForAWhileAsync(daemon);
+                (distressed, stale) = (Math.Min(distressed, again), Math.Max(stale, staleAgain));
+            }
+
+            distressed.ShouldBeLessThan(usual + 0.02);
             stale.ShouldBeLessThan(5, "what is kept open is read as ever");
             (await daemon.ScrapeAsync())["conn_exporter_connections_closed_total", ("reason", "descriptors")].ShouldBeGreaterThan(0);
             waiting.ForEach(socket => socket.Dispose());
