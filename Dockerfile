@@ -23,12 +23,9 @@ COPY src/ src/
 COPY docs/runbooks/ docs/runbooks/
 RUN dotnet publish src/ConnExporter -c Release -r linux-x64 --artifacts-path artifacts/release -o /out \
       -p:RestoreLockedMode=true -p:EnableSourceControlManagerQueries=false -p:SourceRevisionId=$REVISION
-# Passwords are checked with the system's libcrypt, which the final image lacks.
-RUN cp --dereference /usr/lib/x86_64-linux-gnu/libcrypt.so.1 /out/
 
 FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 COPY --from=build /out/conn-exporter /usr/bin/conn-exporter
-COPY --from=build /out/libcrypt.so.1 /usr/lib/x86_64-linux-gnu/libcrypt.so.1
 ENV DOTNET_EnableDiagnostics=0 MALLOC_ARENA_MAX=1
 EXPOSE 9057
 USER $APP_UID

@@ -40,6 +40,14 @@ public sealed class KernelReadException : Exception
     /// <summary>A short name from a fixed set (<see cref="Reasons"/>); "absent" where <see cref="Kind"/> is Absent.</summary>
     public string Reason { get; }
 
+    /// <summary>Of what is absent: that every Linux has it, so that it is only hidden from this process.</summary>
+    public bool IsHidden { get; private init; }
+
+    /// <summary>What is absent is only hidden.</summary>
+    /// <param name="absent">The failure.</param>
+    /// <param name="why">By what it is known.</param>
+    internal static KernelReadException Hidden(KernelReadException absent, string why) => new(absent.Kind, absent.Reason, $"{absent.Message}: {why}", absent) { IsHidden = true };
+
     /// <summary>The content of <paramref name="path"/> is not what the kernel writes there.</summary>
     /// <param name="path">The file.</param>
     /// <param name="expected">What should have been there.</param>

@@ -9,17 +9,17 @@ namespace ConnExporter.Kernel;
 /// <param name="OpenSockDiag">Opens a sock_diag socket in the calling thread's network namespace.</param>
 public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocket> OpenSockDiag)
 {
-    /// <summary>What <see cref="Namespace"/> is for the network namespace the process is in.</summary>
+    /// <summary>The name of the network namespace the process is in.</summary>
     public const string OwnNamespace = "self";
 
-    /// <summary>The name of the network namespace that is read; <c>self</c> for the one the process is in.</summary>
-    public string Namespace { get; init; } = OwnNamespace;
+    /// <summary>Whether the network namespace that is read is the one the process is in. Readings of others leave out what is the whole host's.</summary>
+    public bool IsOwnNamespace { get; init; } = true;
 
-    /// <summary>Whether it is the one the process is in. Readings of others leave out what is the whole host's.</summary>
-    public bool IsOwnNamespace => Namespace == OwnNamespace;
+    /// <summary>Gets ready to ask the kernel for an ephemeral port, with a port that nobody listens on; null where the kernel is not to be asked, as of a recorded one.</summary>
+    public Func<ushort, PortProbe?>? OpenPortProbe { get; init; }
 
     /// <summary>The kernel of this host.</summary>
     /// <param name="procRoot">Where proc is mounted.</param>
     /// <param name="sysRoot">Where sysfs is mounted.</param>
-    public static KernelSource Host(string procRoot = "/proc", string sysRoot = "/sys") => new(new ProcFs(procRoot), sysRoot, NetlinkSocket.OpenSockDiag);
+    public static KernelSource Host(string procRoot = "/proc", string sysRoot = "/sys") => new(new ProcFs(procRoot), sysRoot, NetlinkSocket.OpenSockDiag) { OpenPortProbe = PortProbe.Open };
 }

@@ -4,8 +4,8 @@ namespace ConnExporter.Kernel;
 
 /// <summary>The system calls this program makes for itself: the one file with P/Invoke declarations.</summary>
 /// <remarks>
-/// <c>statx</c> and <c>getdents64</c> go through <c>syscall(2)</c>: their wrappers are missing from the oldest C libraries that .NET runs on
-/// (glibc 2.27; <c>fstatat</c> is a symbol only since 2.33). <c>futex</c> has none anywhere.
+/// <c>statx</c>, <c>getdents64</c> and <c>renameat2</c> go through <c>syscall(2)</c>: their wrappers are missing from the oldest C libraries that .NET
+/// runs on (glibc 2.27; <c>fstatat</c> is a symbol only since 2.33). <c>futex</c> has none anywhere.
 /// </remarks>
 internal static unsafe partial class LibC
 {
@@ -13,11 +13,22 @@ internal static unsafe partial class LibC
     public const int AtEmptyPath = 0x1000;
     public const int AtSymlinkNoFollow = 0x100;
     public const int OpenReadOnly = 0;
+    public const int OpenReadWrite = 2;
+    public const int OpenCreate = 0x40;
     public const int OpenDirectory = 0x10000;
     public const int OpenNonBlock = 0x800;
     public const int OpenCloseOnExec = 0x80000;
+    public const int OpenPath = 0x200000;
+    public const int GetDescriptorFlags = 1;
+    public const int CloseOnExec = 1;
+    public const int AfUnix = 1;
     public const int AfNetlink = 16;
+    public const int SockStream = 1;
+    public const int SockNonBlock = 0x800;
     public const int SockRaw = 3;
+    public const int LockExclusive = 2;
+    public const int LockNonBlock = 4;
+    public const uint RenameNoReplace = 1;
     public const int SockCloseOnExec = 0x80000;
     public const int NetlinkSockDiag = 4;
     public const int MsgTrunc = 0x20;
@@ -58,11 +69,31 @@ internal static unsafe partial class LibC
         _ => -1,
     };
 
-    // O_DIRECTORY and a few other flags differ between machines; only this one is used here.
+    private static readonly nint RenameAt2Number = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 316,
+        Architecture.Arm64 => 276,
+        _ => -1,
+    };
+
+    // O_DIRECTORY and a few other flags differ between machines; only these are used here.
     public static readonly int DirectoryFlag = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : OpenDirectory;
+    public static readonly int NoFollowFlag = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     public static partial int OpenAt(int directory, byte* path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    public static partial int OpenAt(int directory, byte* path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int Control(int descriptor, int command);
+
+    [LibraryImport("libc", EntryPoint = "dup2", SetLastError = true)]
+    public static partial int Duplicate(int descriptor, int target);
+
+    [LibraryImport("libc", EntryPoint = "execv", SetLastError = true)]
+    public static partial int Execute(byte* path, byte** arguments);
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     public static partial int AdviseMemory(void* start, nuint length, int advice);
@@ -91,6 +122,30 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int domain, int type, int protocol);
 
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    public static partial int Bind(int descriptor, byte* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    public static partial int Connect(int descriptor, byte* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Lock(int descriptor, int operation);
+
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
+    public static partial int UnlinkAt(int directory, byte* path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
+    public static partial int SetTimesAt(int directory, byte* path, TimeSpec* accessedAndModified, int flags);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    public static partial uint EffectiveUser();
+
+    [LibraryImport("libc", EntryPoint = "gethostname", SetLastError = true)]
+    public static partial int GetHostName(byte* name, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "if_indextoname", SetLastError = true)]
+    public static partial byte* InterfaceName(uint index, byte* name);
+
     [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
     public static partial nint Send(int descriptor, byte* buffer, nint count, int flags);
 
@@ -99,6 +154,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
     public static partial int SetSocketOption(int descriptor, int level, int option, void* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int GetSocketOption(int descriptor, int level, int option, void* value, uint* length);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    public static partial int Poll(PollDescriptor* descriptors, nuint count, int milliseconds);
 
     [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
     public static partial int SetNamespace(int descriptor, int type);
@@ -115,20 +176,11 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
     public static partial int SetPriority(int which, uint who, int niceness);
 
-    /// <summary>Finds crypt_r(3). Not a declaration of its own: distributions name the library differently, and many hosts have none.</summary>
-    /// <returns>The function, or null where there is no such library.</returns>
-    public static delegate* unmanaged<byte*, byte*, byte*, byte*> FindCrypt()
-    {
-        foreach (string name in (ReadOnlySpan<string>)["libcrypt.so.1", "libcrypt.so.2"])
-        {
-            if (NativeLibrary.TryLoad(name, out nint library) && NativeLibrary.TryGetExport(library, "crypt_r", out nint function))
-            {
-                return (delegate* unmanaged<byte*, byte*, byte*, byte*>)function;
-            }
-        }
+    [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true)]
+    public static partial int ChangeMode(byte* path, uint mode);
 
-        return null;
-    }
+    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    public static partial int ChangeModeOf(int descriptor, uint mode);
 
     /// <summary>Whether the OpenSSL that .NET would use is there; without it .NET ends the process at the first use.</summary>
     public static bool HasOpenSsl()
@@ -147,11 +199,24 @@ internal static unsafe partial class LibC
     public static int Statx(int directory, byte* path, int flags, uint mask, StatxBuffer* buffer) =>
         (int)SystemCall(StatxNumber, directory, (nint)path, flags, (nint)mask, (nint)buffer);
 
+    /// <summary>Renames within a directory, but not over anything that is there.</summary>
+    public static int RenameAt2(int directory, byte* from, byte* to, uint flags) =>
+        (int)SystemCall(RenameAt2Number, directory, (nint)from, directory, (nint)to, (nint)flags);
+
     public static nint GetDents64(int descriptor, byte* buffer, nint count) =>
         SystemCall(GetDents64Number, descriptor, (nint)buffer, count, 0, 0);
 
     /// <summary>Sleeps while the word has a value, for no longer than a time of the monotonic clock.</summary>
     public static nint FutexWait(int* word, int value, TimeSpec* longest) => SystemCall(FutexNumber, (nint)word, FutexWaitPrivate, value, (nint)longest, 0);
+
+    [LibraryImport("libc", EntryPoint = "iconv_open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    public static partial nint IconvOpen(string to, string from);
+
+    [LibraryImport("libc", EntryPoint = "iconv", SetLastError = true)]
+    public static partial nint Iconv(nint descriptor, byte** input, nuint* inputLeft, byte** output, nuint* outputLeft);
+
+    [LibraryImport("libc", EntryPoint = "iconv_close")]
+    public static partial int IconvClose(nint descriptor);
 
     /// <summary>Wakes one thread that sleeps at the word.</summary>
     public static nint FutexWake(int* word) => SystemCall(FutexNumber, (nint)word, FutexWakePrivate, 1, 0, 0);
@@ -165,6 +230,15 @@ internal static unsafe partial class LibC
     {
         public long Seconds;
         public long Nanoseconds;
+    }
+
+    /// <summary>struct pollfd.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
     }
 
     /// <summary>struct rlimit on 64-bit Linux.</summary>
@@ -188,6 +262,8 @@ internal static unsafe partial class LibC
     {
         [FieldOffset(20)]
         public uint User;
+        [FieldOffset(28)]
+        public ushort Mode;
         [FieldOffset(32)]
         public ulong Inode;
         [FieldOffset(40)]
@@ -196,5 +272,9 @@ internal static unsafe partial class LibC
         public TimeSpec Changed;
         [FieldOffset(112)]
         public TimeSpec Modified;
+        [FieldOffset(136)]
+        public uint DeviceMajor;
+        [FieldOffset(140)]
+        public uint DeviceMinor;
     }
 }

@@ -35,6 +35,12 @@ internal sealed class Report(BenchmarkSettings settings, Daemon daemon)
             text.Append('\n').Append(sections[part.Title]);
         }
 
+        // What the tests measure in their long forms stands at the end, and is not lost.
+        foreach (string title in sections.Keys.Except(Suite.Parts.Select(part => part.Title)))
+        {
+            text.Append('\n').Append(sections[title]);
+        }
+
         File.WriteAllText(file, text.ToString());
     }
 

@@ -25,6 +25,7 @@ internal static class Suite
         Listeners.Part,
         Namespaces.Part,
         Defaults.Part,
+        Pages.Part,
         Scrapes.Part,
         Memory.Part,
         Growth.Part,

@@ -33,6 +33,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--web.listen-address=127.0.0.1:65536", "--web.listen-address: '127.0.0.1:65536': expected [address]:port, such as :9057, 127.0.0.1:9057 or [::1]:9057")]
     [InlineData("--web.listen-address=::1:9057", "--web.listen-address: '::1:9057': expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057")]
     [InlineData("--web.telemetry-path=metrics", "--web.telemetry-path: 'metrics': expected a path below /, such as /metrics")]
+    [InlineData("--web.telemetry-path=/-/healthy", "--web.telemetry-path: '/-/healthy': /- is taken by the health endpoints")]
+    [InlineData("--web.telemetry-path=/incidents", "--web.telemetry-path: '/incidents': /incidents is taken by the status page")]
     [InlineData("--path.procfs=/no/such", "--path.procfs: '/no/such': there is no such directory")]
     [InlineData("--config.file=/no/such.yml", "--config.file: Could not find a part of the path '/no/such.yml'.")]
     [InlineData("--log.level", "Required argument missing for option: '--log.level'.")]
@@ -153,6 +155,7 @@ public sealed class CommandLineTests : IDisposable
         run.ExitCode.ShouldBe(3);
         run.Output.ShouldBe("");
         OnlyLine(run).ShouldStartWith($"conn-exporter: cannot listen on {address}: ");
+        OnlyLine(run).ShouldContain($"'ss -tanp sport = :{address[(address.LastIndexOf(':') + 1)..]}'");
     }
 
     [Fact]
@@ -162,6 +165,118 @@ public sealed class CommandLineTests : IDisposable
 
         run.ExitCode.ShouldBe(3);
         OnlyLine(run).ShouldStartWith("conn-exporter: cannot listen on 192.0.2.1:0: ");
+        OnlyLine(run).ShouldNotContain("'ss ");
+    }
+
+    [FactThatNeeds(Need.Root, Need.SetPriv)]
+    public async Task A_privileged_port_ends_with_3_and_the_capability_that_is_missing()
+    {
+        Finished run = await new Launch("--web.listen-address=127.0.0.1:1") { AsNobody = true }.RunAsync();
+
+        run.ExitCode.ShouldBe(3);
+        OnlyLine(run).ShouldContain("CAP_NET_BIND_SERVICE; this process lacks CAP_NET_BIND_SERVICE");
+        OnlyLine(run).ShouldNotContain("'ss ");
+    }
+
+    [Theory]
+    [InlineData("--version", ">/dev/full", "No space left on device")]
+    [InlineData("--help", ">/dev/full", "No space left on device")]
+    [InlineData("explain EMFILE", ">/dev/full", "No space left on device")]
+    [InlineData("incidents", ">/dev/full", "No space left on device")]
+    [InlineData("check-config", ">/dev/full", "No space left on device")]
+    [InlineData("metrics --netns=host", ">/dev/full", "No space left on device")]
+    [InlineData("diagnose --netns=host", ">/dev/full", "No space left on device")]
+    [InlineData("--version", ">&-", "Bad file descriptor")]
+    [InlineData("explain EMFILE", ">&-", "Bad file descriptor")]
+    [InlineData("metrics --netns=host", ">&-", "Bad file descriptor")]
+    public async Task Output_that_cannot_be_written_ends_with_74_and_one_line(string arguments, string output, string why)
+    {
+        Finished run = await new Launch(arguments.Split(' ')) { Under = ["sh", "-c", $"exec \"$@\" {output}", "sh"] }.RunAsync();
+
+        run.ExitCode.ShouldBe(74, run.Error);
+
+        // Collectors may have had something to say before.
+        run.Error.Split('\n').Count(line => line.StartsWith("conn-exporter: ", StringComparison.Ordinal)).ShouldBe(1, run.Error);
+        run.Error.ShouldEndWith($"conn-exporter: cannot write the output: {why}\n");
+    }
+
+    [Fact]
+    public async Task An_output_that_nobody_reads_on_is_no_failure()
+    {
+        Finished run = await new Launch("explain", "EMFILE") { Under = ["sh", "-c", "{ \"$@\"; echo $? >&2; } | true", "sh"] }.RunAsync();
+
+        run.Error.ShouldBe("0\n");
+    }
+
+    [Theory]
+    [InlineData("2>/dev/full")]
+    [InlineData("2>&-")]
+    public async Task What_cannot_be_complained_of_keeps_its_exit_code(string error) =>
+        (await new Launch("--zzz") { Under = ["sh", "-c", $"exec \"$@\" {error}", "sh"] }.RunAsync()).ExitCode.ShouldBe(2);
+
+    [Fact]
+    public async Task Descriptors_that_were_closed_at_the_start_become_nothing_of_ours()
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch("--netns=host") { Under = ["sh", "-c", "exec \"$@\" <&- >&-", "sh"] });
+
+        await daemon.ScrapeAsync();
+        foreach (int descriptor in new[] { 0, 1 })
+        {
+            new FileInfo($"/proc/{daemon.ProcessId}/fd/{descriptor}").LinkTarget.ShouldBe("/dev/null");
+        }
+    }
+
+    [FactThatNeeds("prlimit")]
+    public async Task Too_few_open_files_end_with_2_and_what_is_needed()
+    {
+        Finished run = await new Launch { Under = ["prlimit", "--nofile=200:200"] }.RunAsync();
+
+        run.ExitCode.ShouldBe(2);
+        OnlyLine(run).ShouldBe("conn-exporter: the limit of 200 open files is too low: the daemon needs 256 at least (LimitNOFILE=, ulimit -n)");
+    }
+
+    [Fact]
+    public async Task A_link_local_address_without_its_interface_ends_with_3_and_says_so()
+    {
+        Finished run = await new Launch("--web.listen-address=[fe80::1]:1").RunAsync();
+
+        run.ExitCode.ShouldBe(3);
+        OnlyLine(run).ShouldContain("a link-local address needs the interface");
+    }
+
+    [Fact]
+    public async Task A_file_in_place_of_the_recorders_directory_is_named()
+    {
+        string file = directory.Write("file", "");
+
+        Finished check = await new Launch("check-config", $"--recorder.path={file}").RunAsync();
+        check.ExitCode.ShouldBe(2);
+        OnlyLine(check).ShouldBe($"conn-exporter: --recorder.path: '{file}' is no directory: no incident could be recorded");
+        Finished list = await new Launch("incidents", $"--recorder.path={file}").RunAsync();
+        list.ExitCode.ShouldBe(3);
+        list.Output.ShouldBe("");
+        OnlyLine(list).ShouldStartWith($"conn-exporter: {file}: this is no directory");
+    }
+
+    [FactThatNeeds("script")]
+    public async Task Output_to_a_terminal_has_no_mode_switches()
+    {
+        Finished run = await new Launch("--version")
+        {
+            Under = ["sh", "-c", "exec script -qec \"$*\" /dev/null </dev/null", "sh"],
+            Environment = { ["TERM"] = "xterm" },
+        }.RunAsync();
+
+        run.Output.ShouldContain("conn-exporter, version");
+        run.Output.ShouldNotContain('\u001b');
+    }
+
+    [FactThatNeeds(Need.Root, "unshare", "hostname")]
+    public async Task The_name_of_the_host_keeps_its_domain()
+    {
+        Finished run = await new Launch("diagnose", "--json", "--netns=host") { Under = ["unshare", "--uts", "sh", "-c", "hostname web1.prod.example && exec \"$@\"", "sh"] }.RunAsync();
+
+        run.Output.ShouldContain("\"host\": \"web1.prod.example\"");
     }
 
     private static async Task IsRefusedAsync(Launch launch, string complaint)

@@ -8,6 +8,9 @@ namespace ConnExporter.EndToEndTests;
 /// <summary>What is answered, and where.</summary>
 public sealed class HttpTests
 {
+    private static readonly string[] OfWhatGoesOn =
+        [.. ((string[])["conn_exporter_request_duration_seconds", "conn_collector_sample_duration_seconds"]).SelectMany(histogram => (string[])[histogram + "_sum", histogram + "_count", histogram + "_bucket"])];
+
     [Fact]
     public async Task Every_address_is_served()
     {
@@ -83,7 +86,6 @@ public sealed class HttpTests
     [InlineData("POST")]
     [InlineData("PUT")]
     [InlineData("DELETE")]
-    [InlineData("OPTIONS")]
     [InlineData("NONSENSE")]
     public async Task Other_methods_are_refused(string method)
     {
@@ -93,7 +95,71 @@ public sealed class HttpTests
         using HttpResponseMessage answer = await daemon.Client.SendAsync(request);
 
         answer.StatusCode.ShouldBe(HttpStatusCode.MethodNotAllowed);
-        answer.Content.Headers.Allow.ShouldBe(["GET", "HEAD"]);
+        answer.Content.Headers.Allow.ShouldBe(["GET", "HEAD", "OPTIONS"]);
+    }
+
+    [Fact]
+    public async Task Sixty_methods_that_nobody_knows_add_no_series()
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync("--collector.disable-defaults", "--collector.ports", "--collector.ports.interval=1h");
+        await AskAsync("NONSENSE");
+        Page before = await AnsweredAsync(1);
+        for (int i = 0; i < 60; i++)
+        {
+            await AskAsync($"NONSENSE{i}");
+        }
+
+        Page after = await AnsweredAsync(61);
+
+        after.Series.Keys.Order().ShouldBe(before.Series.Keys.Order());
+        after.Series.Keys.ShouldNotContain(key => key.Contains("NONSENSE", StringComparison.Ordinal));
+
+        async Task AskAsync(string method)
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), "/metrics");
+            using HttpResponseMessage answer = await daemon.Client.SendAsync(request);
+            answer.StatusCode.ShouldBe(HttpStatusCode.MethodNotAllowed);
+        }
+
+        // The page is made anew when there is a new snapshot, not for each answer.
+        async Task<Page> AnsweredAsync(int answers)
+        {
+            Page page = await daemon.ScrapeAsync();
+            await Eventually.Holds(async () => (page = await daemon.ScrapeAsync())["conn_exporter_request_duration_seconds_count", ("code", "405")].ShouldBe(answers));
+            return page;
+        }
+    }
+
+    [Fact]
+    public async Task How_long_answers_and_samples_take_is_told_in_ninety_series_at_most_and_the_warm_up_is_not_among_them()
+    {
+        await using Daemon daemon = await Daemon.StartReadyAsync();
+
+        Page page = await daemon.ScrapeAsync();
+
+        page.Series.Keys.Count(key => key.Contains("_request_duration_seconds_", StringComparison.Ordinal) || key.Contains("_sample_duration_seconds_", StringComparison.Ordinal)).ShouldBeInRange(1, 90);
+        page.Collectors.ToList().ForEach(collector => page["conn_collector_sample_duration_seconds_count", ("collector", collector)].ShouldBeGreaterThanOrEqualTo(1));
+
+        // The warm-up asks for what is not there, and by a method that is not taken.
+        page.Series.Keys.ShouldNotContain(key => key.Contains("code=404", StringComparison.Ordinal) || key.Contains("code=405", StringComparison.Ordinal));
+        page.Families.Keys.ShouldAllBe(family => family.StartsWith("conn_", StringComparison.Ordinal) || family.StartsWith("process_", StringComparison.Ordinal), "nothing of the library's own");
+    }
+
+    // The first is HAProxy's bare "option httpchk".
+    [Theory]
+    [InlineData("OPTIONS / HTTP/1.0\r\n\r\n", "204")]
+    [InlineData("OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "204")]
+    [InlineData("OPTIONS /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "204")]
+    [InlineData("HEAD / HTTP/1.0\r\n\r\n", "200")]
+    public async Task What_load_balancers_ask_for_does_not_mark_it_down(string request, string status)
+    {
+        await using Daemon daemon = await Daemon.StartAsync();
+        using var client = new System.Net.Sockets.TcpClient();
+        await client.ConnectAsync(daemon.Addresses[0].Host, daemon.Addresses[0].Port);
+        await client.GetStream().WriteAsync(System.Text.Encoding.ASCII.GetBytes(request));
+        using var answer = new StreamReader(client.GetStream());
+
+        (await answer.ReadToEndAsync()).ShouldStartWith($"HTTP/1.1 {status} ");
     }
 
     [Theory]
@@ -116,7 +182,7 @@ public sealed class HttpTests
     public async Task What_clients_ask_for_is_on_no_page()
     {
         await using Daemon daemon = await Daemon.StartReadyAsync();
-        int series = (await daemon.ScrapeAsync()).Series.Count(series => series.Key.StartsWith("conn_exporter_", StringComparison.Ordinal));
+        int series = (await daemon.ScrapeAsync()).Series.Count(series => IsOurs(series.Key));
         for (int i = 0; i < 50; i++)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, $"/made-up-{i}?made-up={i}") { Headers = { { "User-Agent", "made-up" } } };
@@ -126,7 +192,10 @@ public sealed class HttpTests
 
         Page page = await daemon.ScrapeAsync();
         page.Series.Keys.ShouldAllBe(key => !key.Contains("made-up", StringComparison.Ordinal));
-        page.Series.Count(series => series.Key.StartsWith("conn_exporter_", StringComparison.Ordinal)).ShouldBe(series);
+        page.Series.Count(series => IsOurs(series.Key)).ShouldBe(series);
+
+        // 404 is answered for the first time.
+        static bool IsOurs(string series) => series.StartsWith("conn_exporter_", StringComparison.Ordinal) && !series.Contains("{code=", StringComparison.Ordinal);
     }
 
     [Fact]
@@ -162,7 +231,7 @@ public sealed class HttpTests
         run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldAllBe(line => line.StartsWith("ts=", StringComparison.Ordinal), "nothing but what could not be read");
         var printed = Page.Parse(run.Output);
         await using Daemon daemon = await Daemon.StartReadyAsync();
-        printed.Names.Except(Page.OfTheMoment).ShouldBe((await daemon.ScrapeAsync()).Names.Except([.. Page.OfTheMoment, "conn_incidents_total", "conn_recorder_enabled", "conn_recorder_records_total"]), "a single look records nothing");
+        printed.Names.Except(Page.OfTheMoment).ShouldBe((await daemon.ScrapeAsync()).Names.Except([.. Page.OfTheMoment, "conn_incidents_total", "conn_recorder_enabled", "conn_recorder_records_total", .. OfWhatGoesOn]), "a single look records nothing");
         printed.Collectors.ShouldAllBe(collector => printed.Outcome(collector) != null);
     }
 

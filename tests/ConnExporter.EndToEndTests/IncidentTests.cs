@@ -75,13 +75,20 @@ public sealed class IncidentTests : IDisposable
             await killed.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
         }
 
-        Directory.GetFiles(directory.Path).ShouldHaveSingleItem().ShouldEndWith(".unfinished");
+        Files().ShouldHaveSingleItem().ShouldEndWith(".unfinished");
         (await RunAsync("incidents")).Output.ShouldContain("No incident is recorded");
 
         // The next one cleans up and records the same trouble anew.
         await using Daemon daemon = await Daemon.StartReadyAsync([.. Quick, Recorder]);
-        await Eventually.Holds(() => Directory.GetFiles(directory.Path).ShouldHaveSingleItem().ShouldEndWith(".json"));
-        service.Kill();
+        try
+        {
+            await Eventually.Holds(() => Files().Except(["open-incident.json"]).ShouldHaveSingleItem().ShouldEndWith(".json"));
+        }
+        finally
+        {
+            // The next test would have its trouble.
+            service.Kill();
+        }
     }
 
     [FactThatNeeds(Need.Root, "prlimit", "unshare")]
@@ -155,6 +162,9 @@ public sealed class IncidentTests : IDisposable
     // 17 descriptors of 20: over 0.8 and under 0.95.
     private static Process StartServiceShortOfDescriptors() => Process.Start(
         new ProcessStartInfo("prlimit", ["--nofile=20:20", "bash", "-c", "for i in {3..16}; do eval \"exec $i</dev/null\"; done; exec sleep 60"]) { UseShellExecute = false })!;
+
+    // The lock says nothing.
+    private IEnumerable<string> Files() => Directory.GetFiles(directory.Path).Select(path => Path.GetFileName(path)).Except(["lock"]);
 
     private Task<Finished> RunAsync(params string[] arguments) => new Launch([.. arguments, Recorder]).RunAsync();
 

@@ -75,7 +75,7 @@ public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
         daemon.LogLines.ShouldAllBe(line => line.StartsWith("{\"ts\":", StringComparison.Ordinal));
     }
 
-    // What a real Prometheus asks of it: TLS in the trimmed file, certificates of clients, passwords by the host's libcrypt.
+    // What a real Prometheus asks of it: TLS in the trimmed file, certificates of clients, passwords.
     private async Task AccessIsKeptAsync(string published)
     {
         using var certificates = new TestCertificates(directory);

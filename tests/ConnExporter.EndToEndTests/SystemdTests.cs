@@ -66,6 +66,60 @@ public sealed partial class SystemdTests
         }
     }
 
+    [FactThatNeeds("prlimit")]
+    public async Task Without_any_descriptor_the_watchdog_is_fed_all_the_same()
+    {
+        using var manager = new ServiceManager(onAbstractAddress: false);
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch { Environment = { ["NOTIFY_SOCKET"] = manager.Address, ["WATCHDOG_USEC"] = "4000000" } });
+        using var none = new DescriptorLimit(daemon.ProcessId, 3);
+        manager.Drain();
+
+        var clock = new Stopwatch();
+        for (int i = 0; i < 10; i++)
+        {
+            clock.Restart();
+            (await manager.NextWithAsync("WATCHDOG"))["WATCHDOG"].ShouldBe("1");
+            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(2));
+        }
+    }
+
+    [Fact]
+    public async Task A_manager_that_does_not_read_holds_up_nothing_and_is_told_when_it_does()
+    {
+        using var manager = new ServiceManager(onAbstractAddress: true);
+        manager.Fill();
+        using var file = new ConfigurationFile("");
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(file.Flag) { Environment = { ["NOTIFY_SOCKET"] = manager.Address, ["WATCHDOG_USEC"] = "4000000" } });
+
+        file.Write("log.level: debug\n");
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(() => daemon.Log.ShouldContain("The configuration was read again and is in force"));
+        (await daemon.ScrapeAsync()).Outcome("self").ShouldBe("ok");
+
+        manager.Drain();
+        (await manager.NextWithAsync("READY"))["WATCHDOG"].ShouldBe("1", "both were missed");
+        (await manager.NextWithAsync("WATCHDOG"))["WATCHDOG"].ShouldBe("1");
+
+        manager.Fill();
+        (await daemon.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("--log.level=info")]
+    [InlineData("--collector.self")]
+    public async Task The_status_never_counts_where_there_is_nothing_to_count(string flag)
+    {
+        using var manager = new ServiceManager(onAbstractAddress: false);
+        await using Daemon daemon = await Daemon.StartAsync(new Launch("--collector.disable-defaults", flag) { Environment = { ["NOTIFY_SOCKET"] = manager.Address, ["WATCHDOG_USEC"] = "4000000" } });
+
+        for (int fed = 0; fed < 3;)
+        {
+            Dictionary<string, string> message = await manager.NextAsync();
+            message.GetValueOrDefault("STATUS", "").ShouldNotContain("of 0");
+            fed += message.ContainsKey("WATCHDOG") ? 1 : 0;
+        }
+    }
+
     // It would be restarted again and again, and see no more than before.
     [Fact]
     public async Task A_collector_that_the_kernel_holds_does_not_starve_the_watchdog()

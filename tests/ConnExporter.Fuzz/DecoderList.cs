@@ -10,11 +10,12 @@ internal static class DecoderList
     public static ImmutableArray<Decoder> All { get; } =
     [
         SocketDumps.Messages(), SocketDumps.Records(), SocketDumps.Answers(),
-        ProcFiles.Snmp(), ProcFiles.SockStats(), ProcFiles.TcpTables(), ProcFiles.ConntrackStat(), ProcFiles.ConntrackEntries(), ProcFiles.SystemFiles(), ProcFiles.TcpMemory(),
+        ProcFiles.Snmp(), ProcFiles.SockStats(), ProcFiles.TcpTables(), ProcFiles.UdpTable(), ProcFiles.ConntrackStat(), ProcFiles.NeighbourStat(), ProcFiles.ConntrackEntries(), ProcFiles.SystemFiles(), ProcFiles.TcpMemory(),
         ProcFiles.PortRanges(), ProcFiles.PortSets(), ProcFiles.BootTime(), ProcFiles.SysctlConfs(),
         ProcessFiles.Limits(), ProcessFiles.Stat(), ProcessFiles.Cgroup(), ProcessFiles.MountPoints(), ProcessFiles.NamespaceMounts(), ProcessFiles.DescriptorTargets(), ProcessFiles.Mappings(),
         ConfigurationFiles.Settings(), ConfigurationFiles.Environment(), ConfigurationFiles.WebConfig(),
         Requests.Accept(), Requests.Authorization(), Requests.Request(),
+        Questions.Lines(), Questions.Charsets(),
         Documents.RecordNames(), Documents.Records(), Documents.Answers(), Documents.Responses(),
     ];
 }

@@ -67,7 +67,7 @@ public class CensusTests
     }
 
     [KernelFact("dotnet")]
-    public void Where_programs_bind_first_to_several_destinations_the_truth_lies_between_two_figures()
+    public void Where_programs_bind_first_to_several_destinations_the_kernel_says_that_nobody_gets_a_port()
     {
         using var network = new NetworkNamespace();
         using Ports ports = NarrowRange(network);
@@ -78,8 +78,45 @@ public class CensusTests
 
         ports.Connect(ports.First).ShouldBe(SocketError.AddressNotAvailable, "bind() took the ports from everybody");
         MetricsText page = network.Page();
+        page.Value("conn_ephemeral_worst_destination_ports", Self).ShouldBe(Usable);
+        page.Value("conn_ephemeral_ports_in_use", Self).ShouldBe(Usable);
+        page.Value("conn_ephemeral_port_found", Self).ShouldBe(0);
+
+        // Nobody may ask: the truth lies between two figures.
+        page = new MetricsText(network.Run("dotnet", Places.Daemon, "metrics", "--collector.census.probe-ports=false"));
         page.Value("conn_ephemeral_worst_destination_ports", Self).ShouldBe(Usable / 2);
         page.Value("conn_ephemeral_ports_in_use", Self).ShouldBe(Usable);
+    }
+
+    [KernelFact("dotnet")]
+    public void Asking_for_a_port_is_counted_by_us_as_by_the_kernel_and_can_be_switched_off()
+    {
+        using var network = new NetworkNamespace();
+        using Ports ports = NarrowRange(network);
+        for (int i = 0; i < Usable * 9 / 10; i++)
+        {
+            ports.Connect(ports.First).ShouldBe(SocketError.Success);
+        }
+
+        (long opens, long fails) = Attempts();
+        MetricsText page = network.Page();
+
+        // A port that is found and that the destination holds, or an end of the range, does not settle it: then another is asked for.
+        long probes = (long)page.Value("conn_ephemeral_port_probes_total", Self, "answer=\"found\"");
+        probes.ShouldBeInRange(1, 4);
+        Attempts().ShouldBe((opens + probes, fails + probes));
+        page.Value("conn_ephemeral_port_found", Self).ShouldBe(1);
+
+        string silent = network.Run("dotnet", Places.Daemon, "metrics", "--collector.census.probe-ports=false");
+        Attempts().ShouldBe((opens + probes, fails + probes));
+        silent.ShouldNotContain("conn_ephemeral_port_probes_total");
+        silent.ShouldNotContain("conn_ephemeral_port_found");
+
+        (long Opens, long Fails) Attempts()
+        {
+            string[][] tcp = [.. network.ReadNet("snmp").Split('\n').Where(line => line.StartsWith("Tcp:", StringComparison.Ordinal)).Select(line => line.Split(' '))];
+            return (long.Parse(tcp[1][Array.IndexOf(tcp[0], "ActiveOpens")]), long.Parse(tcp[1][Array.IndexOf(tcp[0], "AttemptFails")]));
+        }
     }
 
     [KernelTheory("dotnet")]

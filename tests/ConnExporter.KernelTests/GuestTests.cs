@@ -1,3 +1,4 @@
+using ConnExporter.KernelTests.Findings;
 using ConnExporter.SocketLab;
 
 namespace ConnExporter.KernelTests;
@@ -7,8 +8,10 @@ namespace ConnExporter.KernelTests;
 public sealed class GuestFactAttribute : FactAttribute
 {
     /// <summary>Needs a kernel that <c>tests/guest/prepare</c> has fetched.</summary>
-    public GuestFactAttribute(string suite) =>
-        Skip = Needs.MissingTool("qemu-system-x86_64", "busybox", "cpio", "gzip", "ldd", "dotnet")
+    /// <param name="suite">Debian's name of it.</param>
+    /// <param name="tools">Programs that the guest gets besides.</param>
+    public GuestFactAttribute(string suite, params string[] tools) =>
+        Skip = Needs.MissingTool(["qemu-system-x86_64", "busybox", "cpio", "gzip", "ldd", "dotnet", .. tools])
             ?? (File.Exists(Guest.KernelOf(suite)) ? null : $"needs Debian's kernel of {suite}: run tests/guest/prepare {Guest.Folder} {suite}");
 }
 
@@ -29,6 +32,72 @@ public class GuestTests(Guests guests) : IClassFixture<Guests>
 
     [GuestFact(Guest.Bookworm)]
     public Task Linux_6_1_without_tcp_diag_falls_back_to_proc_exactly() => Check(Guest.Linux61WithoutTcpDiag, "6.1.", "proc_net_tcp");
+
+    /// <summary>
+    /// What only a whole host runs out of, on a host of its own (tests/guest/limits): each limit is nearly reached, then reached, then what is printed is run.
+    /// </summary>
+    [GuestFact(Guest.Bullseye, "nft", "ip")]
+    public async Task Linux_5_10_limits_of_the_host_are_found_and_what_is_printed_cures_them()
+    {
+        Dictionary<string, string> result = await guests.ResultOfAsync(Guest.Linux510Limits);
+        string story = result["console"] + result["lab.errors"] + result["daemon"];
+        result["steps"].TrimEnd().ShouldEndWith(" done", Case.Sensitive, story);
+        result["version"].ShouldContain("Linux version 5.10.", Case.Sensitive);
+
+        Near("files-nearly", "system_descriptors_exhausting");
+        Found("files", "system_descriptors_exhausting", "critical");
+        Findings.Diagnosis full = Found("enfile", "accept_queue_overflowing", "critical");
+        PrintedCommands.CauseOf(full, "accept_queue_overflowing").ShouldBe("system_descriptors_exhausting");
+        Ran("enfile", "sysctl -w fs.file-max=");
+
+        // 60 % of the limit, and the kernel resets: it counts those twice that cannot be reached.
+        Near("orphans-nearly", "orphans_exhausting");
+        Found("orphans", "orphans_exhausting", "critical").EvidenceOf("orphans_exhausting").ShouldContain("1,500");
+        Ran("orphans", "sysctl -w net.ipv4.tcp_max_orphans=");
+
+        Near("neighbours-nearly", "neighbour_table_overflowing");
+        Found("neighbours", "neighbour_table_overflowing", "critical");
+        Ran("neighbours", "sysctl -w net.ipv4.neigh.default.gc_thresh3=");
+
+        Near("memory-nearly", "tcp_memory_pressure");
+        Found("memory", "tcp_memory_pressure", "warning");
+        Ran("memory", "sysctl -w net.ipv4.tcp_mem=");
+
+        Near("table-nearly", "conntrack_exhausting");
+        Found("table", "conntrack_exhausting", "critical");
+
+        // How bad is a matter of how fast they were tried.
+        Look("table").Has("conntrack_dropping").ShouldBeTrue();
+        Ran("table", "sysctl -w net.netfilter.nf_conntrack_max=");
+
+        // What rose is remembered for a while; then what was run has cured it.
+        Near("enfile-cured", "system_descriptors_exhausting");
+        Near("enfile-cured", "accept_queue_overflowing");
+        Near("table-nearly", "orphans_exhausting");
+        Near("table-nearly", "neighbour_table_overflowing");
+        Near("table-nearly", "tcp_memory_pressure");
+        Near("after", "conntrack_exhausting");
+        Near("after", "conntrack_dropping");
+
+        Findings.Diagnosis Look(string name) => Findings.Diagnosis.OfDocument(result[name + ".json"]);
+
+        void Near(string look, string finding) => Look(look).Has(finding).ShouldBeFalse($"{look}: {finding}");
+
+        Findings.Diagnosis Found(string look, string finding, string severity)
+        {
+            Findings.Diagnosis seen = Look(look);
+            seen.Findings.ShouldContain((finding, severity), look);
+            return seen;
+        }
+
+        // Each command with its exit status before it.
+        void Ran(string look, string command)
+        {
+            string[] lines = result[look + ".ran"].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            lines.ShouldContain(line => line.StartsWith("0 " + command, StringComparison.Ordinal));
+            lines.ShouldAllBe(line => line.StartsWith("0 ", StringComparison.Ordinal));
+        }
+    }
 
     private async Task Check(Guest guest, string release, string source)
     {
@@ -109,9 +178,11 @@ internal sealed class Guest
     public static readonly Guest Linux510WithoutInetDiag = new(Bullseye, "tcp_diag", "inet_diag");
     public static readonly Guest Linux61WithoutInetDiag = new(Bookworm, "tcp_diag", "inet_diag");
     public static readonly Guest Linux61WithoutTcpDiag = new(Bookworm, "tcp_diag");
+    public static readonly Guest Linux510Limits = new(Bullseye) { Scene = "limits", Tools = "nft ip" };
 
     private static readonly TimeSpan PublishPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan ScenePatience = TimeSpan.FromMinutes(12);
 
     // Once for all guests of a run.
     private static readonly Lazy<string> Programs = new(() => Tool.Run(PublishPatience, Script("publish")));
@@ -125,12 +196,18 @@ internal sealed class Guest
     }
 
     /// <summary>All of them, the slow ones first.</summary>
-    public static IReadOnlyList<Guest> All { get; } = [Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
+    public static IReadOnlyList<Guest> All { get; } = [Linux510Limits, Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
 
     public static string Folder => Path.Join(Places.Repository, "artifacts", "guest");
 
     /// <summary>Modules that its kernel lacks.</summary>
     public IReadOnlyList<string> WithoutModules { get; }
+
+    /// <summary>A script in tests/guest that is played in the place of the mix of sockets; empty for none.</summary>
+    public string Scene { get; private init; } = "";
+
+    /// <summary>Programs that it wants for that.</summary>
+    public string Tools { get; private init; } = "";
 
     /// <summary>Whether its kernel was fetched.</summary>
     public bool CanBoot => File.Exists(KernelOf(suite));
@@ -142,8 +219,16 @@ internal sealed class Guest
     public Dictionary<string, string> Boot()
     {
         _ = Programs.Value;
-        string result = Path.Join(Folder, string.Join("-without-", [$"result-{suite}", .. WithoutModules]));
-        Tool.Run(BootPatience, Script("boot"), [suite, result, .. WithoutModules]);
+        string result = Path.Join(Folder, string.Join("-without-", [$"result-{suite}{Scene}", .. WithoutModules]));
+        if (Scene.Length == 0)
+        {
+            Tool.Run(BootPatience, Script("boot"), [suite, result, .. WithoutModules]);
+        }
+        else
+        {
+            Tool.Run(ScenePatience, "env", [$"SCENE={Scene}", $"TOOLS={Tools}", $"DEADLINE={ScenePatience.TotalSeconds - 30:0}", Script("boot"), suite, result, .. WithoutModules]);
+        }
+
         return Directory.GetFiles(result).ToDictionary(path => Path.GetFileName(path), File.ReadAllText, StringComparer.Ordinal);
     }
 

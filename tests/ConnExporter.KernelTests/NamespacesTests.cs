@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using ConnExporter.Kernel.Cgroups;
+using ConnExporter.KernelTests.Judge;
 
 namespace ConnExporter.KernelTests;
 
@@ -49,6 +50,45 @@ public class NamespacesTests
             page.Value("conn_tcp_listen_overflows_total", Label(other.Name)).ShouldBe(overflows);
             page.Value("conn_ephemeral_ports_usable", Label(other.Name)).ShouldBe(100);
             lab.Command("knock 3");
+        }
+    }
+
+    // One thread asks them all, one after the other: what it remembers is of each alone.
+    [KernelFact("dotnet")]
+    public void What_one_was_asked_is_not_said_of_another()
+    {
+        const string Found = "conn_ephemeral_port_found";
+        const string Probes = "conn_ephemeral_port_probes_total";
+        const string Ports = "conn_ephemeral_destination_ports";
+        using var home = new NetworkNamespace();
+        using var bound = new PortScene(new PortWorld("bound first") { Destinations = 4, Groups = [new(Opening.BindFirst, 40, Spread: 4)] });
+        using var connected = new PortScene(new PortWorld("connected") { Destinations = 2, Groups = [new(Opening.Plain, 40), new(Opening.Plain, 8, Destination: 1)] });
+        using var without = new PortScene(new PortWorld("without timestamps") { Place = Place.Peer, Reuse = 1, PeerTimestamps = false, Ports = 40, Groups = [new(Opening.Plain, 2), new(Opening.Plain, 28, Closed: true)] });
+        using var with = new PortScene(new PortWorld("with timestamps") { Place = Place.Peer, Reuse = 1, Ports = 40, Groups = [new(Opening.Plain, 2), new(Opening.Plain, 28, Closed: true)] });
+        using var daemon = new RunningDaemon(home, [.. Fast, "--netns=all"]);
+        string[] names = [bound.Network.Name, connected.Network.Name, without.Network.Name, with.Network.Name];
+
+        double asked = 0;
+        for (int round = 0; round < 3; round++)
+        {
+            MetricsText page = Poll.Until(
+                daemon.Scrape,
+                page => names.All(name => page.Sum(Ports, Label(name), "kind=\"live\"") > 0) && page.Find(Found, Label(names[0])) is not null && page.Find(Probes, Label(names[1]), "answer=\"found\"") > asked,
+                "all four",
+                TimeSpan.FromSeconds(60));
+
+            page.Value(Found, Label(names[0])).ShouldBe(0);
+            page.Value(Probes, Label(names[0]), "answer=\"found\"").ShouldBe(0);
+            page.Value(Found, Label(names[1])).ShouldBe(1);
+            page.Find(Found, Label(names[2])).ShouldBeNull("few are in use");
+            page.Find(Found, Label(names[3])).ShouldBeNull();
+            page.Find(Found, "netns=\"self\"").ShouldBeNull();
+            page.Value(Probes, Label(names[2]), "answer=\"none\"").ShouldBe(0);
+
+            // The same addresses in both; only the peers differ.
+            page.Value(Ports, Label(names[2]), "kind=\"time_wait\"").ShouldBe(28);
+            page.Value(Ports, Label(names[3]), "kind=\"reusable_time_wait\"").ShouldBe(28);
+            asked = page.Value(Probes, Label(names[1]), "answer=\"found\"");
         }
     }
 

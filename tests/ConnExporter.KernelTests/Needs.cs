@@ -28,6 +28,24 @@ public sealed class CgroupFactAttribute : FactAttribute
     public CgroupFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]) ?? TestCgroup.Missing();
 }
 
+/// <summary>A test that makes an io_uring instance, which lists its files (Linux 6.x).</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class UringFactAttribute : FactAttribute
+{
+    /// <summary>Needs what <see cref="KernelFactAttribute"/> needs, and io_uring for root.</summary>
+    public UringFactAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools])
+        ?? (Environment.OSVersion.Version.Major < 6 ? "Linux before 6 does not list the files of an io_uring instance" : null)
+        ?? (File.Exists("/proc/sys/kernel/io_uring_disabled") && File.ReadAllText("/proc/sys/kernel/io_uring_disabled").Trim() != "2" ? null : "io_uring is not here or switched off");
+}
+
+/// <summary>The same for a test with cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class CgroupTheoryAttribute : TheoryAttribute
+{
+    /// <summary>Needs what <see cref="CgroupFactAttribute"/> needs.</summary>
+    public CgroupTheoryAttribute(params string[] tools) => Skip = Needs.Missing(["ip", .. tools]) ?? TestCgroup.Missing();
+}
+
 /// <summary>What this machine must have.</summary>
 internal static class Needs
 {

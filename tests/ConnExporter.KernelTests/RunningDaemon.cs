@@ -53,6 +53,9 @@ internal sealed class RunningDaemon : IDisposable
     /// <summary>One page.</summary>
     public MetricsText Scrape() => TryScrape() ?? throw new InvalidOperationException($"no page; {Log}");
 
+    /// <summary>What it answers; its log where it does not.</summary>
+    public string Get(string path) => TryGet(path) ?? throw new InvalidOperationException($"no answer to {path}; {Log}");
+
     /// <summary>Tells it to end and waits until it has.</summary>
     /// <returns>Its exit status, and how long it took.</returns>
     public (int Status, TimeSpan Time) End()

@@ -10,13 +10,31 @@ internal sealed class TestCgroup : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static int made;
 
-    public TestCgroup()
+    private readonly List<string> directories = [];
+
+    /// <summary>Makes it, and those above it that are missing.</summary>
+    /// <param name="form">Its path, with <c>{0}</c> for a word that no other has.</param>
+    public TestCgroup(string form = "{0}")
     {
-        Name = string.Create(CultureInfo.InvariantCulture, $"conn-test-{Environment.ProcessId}-{Interlocked.Increment(ref made)}");
-        Path = System.IO.Path.Join(MountPoint() ?? throw new InvalidOperationException("cgroup2 is not mounted"), Name);
-        Directory.CreateDirectory(Path);
+        Word = string.Create(CultureInfo.InvariantCulture, $"conn-test-{Environment.ProcessId}-{Interlocked.Increment(ref made)}");
+        string path = form.Replace("{0}", Word, StringComparison.Ordinal);
+        Name = path[(path.LastIndexOf('/') + 1)..];
+        Path = MountPoint() ?? throw new InvalidOperationException("cgroup2 is not mounted");
+        foreach (string part in path.Split('/'))
+        {
+            Path = System.IO.Path.Join(Path, part);
+            if (!Directory.Exists(Path))
+            {
+                Directory.CreateDirectory(Path);
+                directories.Insert(0, Path);
+            }
+        }
     }
 
+    /// <summary>What no other path has.</summary>
+    public string Word { get; }
+
+    /// <summary>The last part of its path.</summary>
     public string Name { get; }
 
     public string Path { get; }
@@ -45,7 +63,11 @@ internal sealed class TestCgroup : IDisposable
         {
             try
             {
-                Directory.Delete(Path);
+                foreach (string directory in directories.Where(Directory.Exists))
+                {
+                    Directory.Delete(directory);
+                }
+
                 return true;
             }
             catch (IOException)

@@ -38,7 +38,7 @@ public class TimeWaitOwnerTests(ITestOutputHelper output)
         foreach (((InetAddress, ushort) peer, int count) in peers)
         {
             int filtered = 0;
-            dump = new SockDiagDump(socket, new SockDiagRequest(SockDiagRequest.Bit(TcpState.Established)) { To = peer });
+            dump = new SockDiagDump(socket, new SockDiagRequest(SockDiagRequest.Bit(TcpState.Established)) { To = [peer] });
             while (dump.TryRead(out SocketRecord record))
             {
                 (record.RemoteAddress, record.RemotePort).ShouldBe(peer);

@@ -98,10 +98,28 @@ public class TuningTests
 
         using JsonDocument report = Diagnose(network, root);
         Ids(report).ShouldBe(["tuning_tw_recycle_in_file"]);
-        network.Run("/bin/sh", "-c", Commands(report).Single().Replace("'/etc/", $"'{root.Path}/etc/", StringComparison.Ordinal));
+        network.Run("/bin/sh", "-c", Commands(report).Single().Replace(" /etc/", $" {root.Path}/etc/", StringComparison.Ordinal));
 
         Poll.Until(daemon.Scrape, page => Held(page).Length == 0, "a page without it");
         File.ReadAllText(Path.Join(root.Path, "etc/sysctl.conf")).ShouldBe("net.ipv4.tcp_syncookies = 1\n# net.ipv4.tcp_tw_recycle = 1\n");
+    }
+
+    [KernelFact("dotnet", "sed")]
+    public void A_file_of_any_name_is_the_one_that_the_command_changes()
+    {
+        const string Name = "etc/sysctl.d/it's $(touch INJECTED); `touch INJECTED` \"a\\x2d*.conf";
+        using var network = new NetworkNamespace();
+        using var root = new EmptyRoot();
+        root.Write(Name, "# a\u2028b\nnet.ipv4.tcp_tw_recycle = 1\n");
+        root.Write("etc/sysctl.d/two\nlines.conf", "net.ipv4.netfilter.ip_conntrack_max = 1\n");
+
+        using JsonDocument report = Diagnose(network, root);
+        Ids(report).ShouldBe(["tuning_ip_conntrack_max_in_file", "tuning_tw_recycle_in_file"]);
+        string command = Commands(report).ShouldHaveSingleItem("the other cannot be typed as it is");
+        network.Run("/bin/sh", "-c", "cd \"$0\" && eval \"$1\"", root.Path, command.Replace("'/etc/", $"'{root.Path}/etc/", StringComparison.Ordinal));
+
+        File.ReadAllText(Path.Join(root.Path, Name)).ShouldBe("# a\u2028b\n# net.ipv4.tcp_tw_recycle = 1\n");
+        File.Exists(Path.Join(root.Path, "INJECTED")).ShouldBeFalse();
     }
 
     private static string[] Held(MetricsText page) =>

@@ -26,14 +26,17 @@ public class WalkTests
     {
         using var network = new NetworkNamespace();
         using var lab = new Lab(network, "repair", "--count", $"{Sockets}", "--peers", "20000");
-        using var daemon = new RunningDaemon(network, "--sampling.cpu-budget=0.005", "--netns=host");
+        using var daemon = new RunningDaemon(network, "--sampling.cpu-budget=0.01", "--netns=host");
 
-        // Those who wait are told of another interval by the watch, which looks each second.
-        MetricsText page = Poll.Until(daemon.Scrape, page => page.Value("conn_collector_interval_seconds", "collector=\"states\"") > 5, "stretched intervals");
+        // Those who wait are told of another interval by the watch, which looks each second. The first samples of the cheap ones cost what their code takes to get
+        // ready, which may be too much for a moment.
+        MetricsText page = Poll.Until(
+            daemon.Scrape,
+            page => page.Value("conn_collector_interval_seconds", "collector=\"states\"") > 5 && page.Value("conn_collector_interval_seconds", "collector=\"counters\"") == 1,
+            "stretched walks beside cheap collectors that are not");
 
-        page.Value("conn_sampling_cpu_budget_ratio").ShouldBe(0.005);
+        page.Value("conn_sampling_cpu_budget_ratio").ShouldBe(0.01);
         page.Value("conn_collector_interval_seconds", "collector=\"census\"").ShouldBeGreaterThan(30);
-        page.Value("conn_collector_interval_seconds", "collector=\"counters\"").ShouldBe(1);
         page.Value("conn_collector_interval_seconds", "collector=\"listeners\"").ShouldBe(1);
     }
 }

@@ -25,6 +25,7 @@ internal static unsafe partial class LibC
     public const int TcpRepair = 19;
     public const int TcpRepairQueue = 20;
     public const int TcpQueueSequence = 21;
+    public const int TcpRepairWindow = 29;
     public const int ShutdownWrite = 1;
     public const int ResourceFiles = 7;
     public const int InProgress = 115;
@@ -34,6 +35,13 @@ internal static unsafe partial class LibC
     public const int OpenCloseOnExec = 0x80000;
     public const int SetDescriptorFlags = 2;
     public const int CloseOnExecFlag = 1;
+    public const int SockDatagram = 2;
+    public const int CloneNewNet = 0x4000_0000;
+    public const ulong MountBind = 4096;
+    public const int UnmountDetach = 2;
+    public const short InterfaceUp = 1;
+    public const short InterfaceRunning = 0x40;
+    public const ulong SetInterfaceFlags = 0x8914;
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int domain, int type, int protocol);
@@ -76,6 +84,18 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "fcntl64", SetLastError = true)]
     public static partial int Control(int descriptor, int command, nint argument);
+
+    [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
+    public static partial int Unshare(int flags);
+
+    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Mount(string source, string target, string type, ulong flags, nint data);
+
+    [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Unmount(string target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int InterfaceControl(int descriptor, ulong request, byte* argument);
 
     [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
     public static partial int Pipe(int* ends, int flags);

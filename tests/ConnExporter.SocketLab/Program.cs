@@ -11,6 +11,7 @@ const string Usage = """
     socket-lab dial --to 10.99.0.9 --port P --count N [--destinations D] [--processes N] [--program /bin/cat]
     socket-lab flood --limit B --count N [--listen 10.99.0.1]     stdin: again
     socket-lab churn --rate N [--milliseconds 1]     stdin: count
+    socket-lab crowd [--program /bin/cat]     stdin: make NAMESPACES BUSY PEERS LISTENERS | replace NAMESPACES
     Prints "ready {...}" when all is in place, in the network namespace it was started in, and holds it until stdin closes or SIGTERM.
     """;
 
@@ -40,8 +41,11 @@ try
         case "churn":
             RunChurn(arguments);
             return 0;
+        case "crowd":
+            RunCrowd(arguments);
+            return 0;
         default:
-            throw new UsageException("mix, repair, backlog, descriptors, dial, flood or churn?");
+            throw new UsageException("mix, repair, backlog, descriptors, dial, flood, churn or crowd?");
     }
 }
 catch (UsageException e)
@@ -157,4 +161,12 @@ static void RunChurn(Arguments arguments)
     arguments.RejectOthers();
     using var churn = new Churn(rate, TimeSpan.FromMilliseconds(life));
     Hold.UntilEnd(churn.ToJson(), churn.Command);
+}
+
+static void RunCrowd(Arguments arguments)
+{
+    string program = arguments.Text("program", "/bin/cat");
+    arguments.RejectOthers();
+    using var crowd = new Crowd(program);
+    Hold.UntilEnd("{}", crowd.Command);
 }

@@ -131,6 +131,10 @@ internal static unsafe class Tcp
         Connect(socket, remote);
         if (!stay)
         {
+            // struct tcp_repair_window: snd_wl1, snd_wnd, max_window, rcv_wnd, rcv_wup. Without a window what is sent is a probe of it and no segment.
+            const uint window = 65_535;
+            uint* windows = stackalloc uint[] { sequence, window, window, window, sequence };
+            LibC.Check(LibC.SetSocketOption(socket, LibC.ProtocolTcp, LibC.TcpRepairWindow, windows, 5 * sizeof(uint)), "setsockopt(TCP_REPAIR_WINDOW)");
             SetTcp(socket, LibC.TcpRepair, -1, "TCP_REPAIR");
         }
 

@@ -1,7 +1,9 @@
 using System.Collections;
+using System.Collections.Immutable;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using ConnExporter.Collectors;
+using ConnExporter.Diagnosis;
 using ConnExporter.Metrics;
 using ConnExporter.Tests.Support;
 
@@ -12,6 +14,7 @@ namespace ConnExporter.Tests;
 /// <summary>The rules of this house that no compiler knows, over the source tree and the assembly.</summary>
 public class HouseTests
 {
+    private const string SeveralWords = """\b(ShellCommand\.Of|Into|RunBy|On)\([^;]*\$@?"[^"{]*(\{[^"]*\}[^"{]*)?[ ;|&<>`][^"]*\{|\b(ShellCommand\.Of|Into|RunBy|On)\([^;]*\$@?"[^"]*\}[^"{]*[ ;|&<>`]""";
     private static readonly string Root = Path.GetFullPath(Fixture.PathOf("..", "..", ".."));
     private static readonly SourceFile[] Sources = [.. SourcesBelow("src")];
     private static readonly MetricFamily[] Families = [.. DeclaredFamilies().DistinctBy(family => family.Name)];
@@ -39,8 +42,16 @@ public class HouseTests
             .ShouldBeEmpty();
 
     [Fact]
-    public void Only_the_exposition_knows_a_text_format() =>
-        Sources.Where(file => file.Mentions("# (HELP|TYPE|EOF)")).ShouldAllBe(file => file.Path.StartsWith("src/ConnExporter/Metrics/", StringComparison.Ordinal));
+    public void The_text_formats_are_written_by_the_library_alone()
+    {
+        Offences(Sources, "# (HELP|TYPE|EOF)").ShouldBeEmpty();
+        Sources.Where(file => file.Mentions(@"\bCollectAndExportAsTextAsync\(")).ShouldHaveSingleItem().Path.ShouldBe("src/ConnExporter/Metrics/MetricRegistry.cs");
+    }
+
+    // What is made there is on nobody's page, and its registry starts threads.
+    [Fact]
+    public void The_librarys_default_registry_is_left_alone() =>
+        Offences(Sources, @"\bDefaultRegistry\b|\bDefaultFactory\b|\bPrometheus\.Metrics\.(?!WithCustomRegistry\()").ShouldBeEmpty();
 
     [Fact]
     public void The_lists_are_explicit_and_nothing_is_found_by_reflection() =>
@@ -58,6 +69,38 @@ public class HouseTests
             string name = declared.Groups["name"].Value;
             Sources.Sum(file => Regex.Count(file.Text, $@"\b(class|record|struct)\s[^{{;]*:\s[^{{;]*\b{name}\b")).ShouldBeGreaterThan(1, name);
         }
+    }
+
+    // A line of text that a shell reads can hold a name that it reads otherwise.
+    [Fact]
+    public void Commands_are_data_and_no_rule_makes_one_of_text()
+    {
+        typeof(Remedy).GetProperty(nameof(Remedy.Commands))!.PropertyType.ShouldBe(typeof(ImmutableArray<ShellCommand>));
+        typeof(ShellCommand).GetConstructors().ShouldBeEmpty();
+        typeof(ShellCommand).GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic).Where(method => method.ReturnType == typeof(ShellCommand)).Select(method => method.Name)
+            .ShouldBe([nameof(ShellCommand.Of)], "no conversion from text");
+        SourceFile[] rules = [.. Sources.Where(file => file.Path.StartsWith("src/ConnExporter/Diagnosis/", StringComparison.Ordinal) && !file.Path.EndsWith("/ShellCommand.cs", StringComparison.Ordinal))];
+        rules.Count(file => file.Mentions(@"\bShellCommand\.Of\(")).ShouldBeGreaterThan(10);
+
+        // An argument may have a value in it, as name=value; with a blank as well it would be several.
+        Regex.IsMatch("""ShellCommand.Of("ss", $"dst {address}")""", SeveralWords).ShouldBeTrue();
+        Regex.IsMatch("""ShellCommand.Of("x", $"{name}={value}"), "a b")""", SeveralWords).ShouldBeFalse();
+        Offences(rules, SeveralWords).ShouldBeEmpty();
+        Offences(rules, @"\bShellCommand\.Of\((?!\""[a-z]+\"")").ShouldBeEmpty("the program is a word of ours");
+        Offences(rules, @"\bShellCommand\.Of\(\""(sh|bash|dash|env|eval|exec|xargs|sudo|su|ssh)\""|\.(Into|RunBy)\(\""(sh|bash|dash|env|eval|exec|xargs|sudo|su|ssh)\""").ShouldBeEmpty("they read a line again");
+        Offences(rules, @"\""(sysctl -w|systemctl|nsenter|ip netns exec|prlimit|nft add|ss -K|kill -|sed -i) ").ShouldBeEmpty("lines of text");
+    }
+
+    [Fact]
+    public void No_text_and_no_alert_has_a_command_with_a_name_in_it()
+    {
+        const string Command = @"\b(systemctl|sysctl -w|nsenter|ip netns|prlimit|ss -K|kill|nft|sed|mkdir)\b";
+        string[] texts = [.. ((string[])["en", "zh"]).SelectMany(tag => Directory.EnumerateFiles(Path.Join(Root, "src/ConnExporter/Texts", tag), "*.yml")).SelectMany(File.ReadAllLines)];
+        string[] alerts = [.. Directory.EnumerateFiles(Path.Join(Root, "deploy/prometheus/rules"), "*.yml").SelectMany(File.ReadAllLines).Where(line => !line.TrimStart().StartsWith('#'))];
+
+        texts.Length.ShouldBeGreaterThan(500);
+        texts.Where(line => Regex.IsMatch(line, Command + @"[^.;:，。：]*\{(unit|process|instance|name|path|manager|outer|holder|netns)\}")).ShouldBeEmpty();
+        alerts.Where(line => Regex.IsMatch(line, Command)).ShouldBeEmpty();
     }
 
     [Fact]
@@ -82,6 +125,10 @@ public class HouseTests
 
     [Fact]
     public void Families_have_our_prefix_or_that_of_every_client_library() => Families.ShouldAllBe(family => Regex.IsMatch(family.Name, "^(conn|process)_[a-z0-9_]+$"));
+
+    // The page follows families by the object that declares them.
+    [Fact]
+    public void A_family_is_declared_once() => DeclaredFamilies().GroupBy(family => family.Name).ShouldAllBe(declared => declared.Distinct().Count() == 1);
 
     [Fact]
     public void Families_are_in_base_units() => Families.ShouldAllBe(family => !Regex.IsMatch(family.Name, "_(ms|milliseconds|minutes|hours|kb|kib|mb|mib|kilobytes|megabytes|percent|pages|ticks)(_|$)"));
@@ -115,7 +162,17 @@ public class HouseTests
         string[] rows = [.. lines.Where(line => Regex.IsMatch(line, @"^\| \d"))];
         rows.Select((row, index) => row.StartsWith($"| {index + 1} |", StringComparison.Ordinal)).ShouldAllBe(inOrder => inOrder);
         rows.ShouldAllBe(row => Regex.IsMatch(row, @"`\w+Tests\.\w+`"));
-        rows.Length.ShouldBe(52);
+        rows.Length.ShouldBe(55);
+    }
+
+    [Fact]
+    public void What_is_believed_of_others_input_is_shown_by_tests_that_are_there()
+    {
+        HashSet<string> tests = [.. SourcesBelow("tests").SelectMany(file => Regex.Matches(file.Text, @"class (?<name>\w+Tests)\b", RegexOptions.ExplicitCapture).Select(declared => declared.Groups["name"].Value))];
+        string[] named = [.. Regex.Matches(Read("docs/security.md"), @"`(?<name>\w+Tests)`", RegexOptions.ExplicitCapture).Select(name => name.Groups["name"].Value)];
+
+        named.Length.ShouldBeGreaterThan(10);
+        named.Except(tests).ShouldBeEmpty("no such tests");
     }
 
     [Fact]
@@ -162,7 +219,7 @@ public class HouseTests
     public void What_a_newcomer_looks_for_is_in_its_place(string file) => File.Exists(Path.Join(Root, file)).ShouldBeTrue();
 
     private static string Row(MetricFamily family) =>
-        $"| `{family.Name}` | {(family.Type == MetricType.Counter ? "counter" : "gauge")} | {(family.Labels.Count == 0 ? "–" : string.Join(", ", family.Labels.Select(label => $"`{label}`")))} | {family.Help} |";
+        $"| `{family.Name}` | {family.Type.ToString().ToLowerInvariant()} | {(family.Labels.Count == 0 ? "–" : string.Join(", ", family.Labels.Select(label => $"`{label}`")))} | {family.Help} |";
 
     // Families are static fields beside what writes them, by themselves or in an array of rows.
     private static IEnumerable<MetricFamily> DeclaredFamilies() => typeof(MetricFamily).Assembly.GetTypes()

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using ConnExporter.Kernel.Proc;
 
@@ -11,7 +12,8 @@ public sealed record Cgroup(ulong Id, string Path, string Unit);
 
 /// <summary>
 /// The cgroups (version 2) of this host by the id that sockets carry. The directories are walked when an id turns up that is not known, at
-/// most once a round; what was found stays known after its directory is gone, as its sockets still have the id. For one thread at a time.
+/// most once a round; what was found stays known after its directory is gone, as its sockets still have the id. A walk that did not get everywhere is no
+/// proof that an id is gone: another follows, the sooner the fewer have failed in a row. For one thread at a time.
 /// </summary>
 /// <remarks>
 /// An id is given once and never again (kernel/cgroup/cgroup.c, kernfs generation numbers), so an id that a walk did not find is not looked
@@ -23,6 +25,9 @@ public sealed unsafe class CgroupTree : IDisposable
     public const ulong RootId = 1;
 
     private const int Bound = 65_536;
+
+    // Rounds between two walks where each fails, at most: some directories may never be read.
+    private const int LongestPause = 16;
     private const int ListBuffer = 32 * 1024;
     private const byte TypeUnknown = 0;
     private const byte TypeDirectory = 4;
@@ -37,6 +42,9 @@ public sealed unsafe class CgroupTree : IDisposable
     private readonly byte[] pathBytes = new byte[8192];
     private readonly byte[] content = GC.AllocateUninitializedArray<byte>(ListBuffer, pinned: true);
     private bool walked;
+    private bool complete;
+    private int failures;
+    private int pause;
 
     /// <summary>A tree that is not read yet.</summary>
     /// <param name="proc">The proc file system; its <c>self/mountinfo</c> says where the tree is.</param>
@@ -59,7 +67,12 @@ public sealed unsafe class CgroupTree : IDisposable
     public static bool Tells(ulong id) => id > RootId;
 
     /// <summary>Allows one more walk. To be called after the dump that the ids to be found are from: then an id that a walk does not find is gone.</summary>
-    public void BeginRound() => walked = false;
+    public void BeginRound()
+    {
+        walked = pause > 0;
+        pause = Math.Max(0, pause - 1);
+        complete = false;
+    }
 
     /// <summary>Finds a cgroup by id; walks the tree if that is due.</summary>
     /// <param name="id">The id of a socket.</param>
@@ -79,10 +92,13 @@ public sealed unsafe class CgroupTree : IDisposable
         if (!walked)
         {
             walked = true;
+            complete = true;
             Walk();
+            failures = complete ? 0 : failures + 1;
+            pause = failures < 2 ? 0 : Math.Min(1 << (failures - 2), LongestPause);
         }
 
-        if (!byId.TryGetValue(id, out cgroup) && MountPoint is not null && byId.Count < Bound)
+        if (!byId.TryGetValue(id, out cgroup) && complete && MountPoint is not null && byId.Count < Bound)
         {
             byId.Add(id, null);
         }
@@ -156,6 +172,7 @@ public sealed unsafe class CgroupTree : IDisposable
             byte empty = 0;
             if (root is null || LibC.Statx(root.Value, &empty, LibC.AtEmptyPath, StatxInode, &status) != 0)
             {
+                complete = false;
                 return;
             }
 
@@ -174,6 +191,11 @@ public sealed unsafe class CgroupTree : IDisposable
             if (directory is not null)
             {
                 List(parent, directory);
+            }
+            else if (Marshal.GetLastPInvokeError() is not Errno.NoEntry || parent.Path.Contains('\ufffd', StringComparison.Ordinal))
+            {
+                // ENOENT: removed meanwhile. Anything else (no descriptors left, no permission, a name that is no UTF-8) hides what is below it.
+                complete = false;
             }
         }
     }
@@ -194,6 +216,7 @@ public sealed unsafe class CgroupTree : IDisposable
                 {
                     if (byId.Count >= Bound)
                     {
+                        complete = false;
                         return;
                     }
 
@@ -206,9 +229,10 @@ public sealed unsafe class CgroupTree : IDisposable
                 pending.Push(cgroup);
             }
         }
-        catch (KernelReadException)
+        catch (KernelReadException e)
         {
-            // Removed meanwhile.
+            // Absent: removed meanwhile.
+            complete &= e.Kind == FailureKind.Absent;
         }
     }
 
@@ -221,6 +245,7 @@ public sealed unsafe class CgroupTree : IDisposable
         }
         catch (KernelReadException)
         {
+            complete = false;
             return null;
         }
     }
@@ -229,6 +254,7 @@ public sealed unsafe class CgroupTree : IDisposable
     {
         if (!Encoding.UTF8.TryGetBytes(MountPoint + path, pathBytes.AsSpan(..^1), out int length))
         {
+            Marshal.SetLastPInvokeError(Errno.NameTooLong);
             return null;
         }
 

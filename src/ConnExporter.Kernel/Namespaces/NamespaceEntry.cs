@@ -11,4 +11,8 @@ namespace ConnExporter.Kernel.Namespaces;
 /// </param>
 /// <param name="ProcessId">A process in it, the same one for as long as it stays; 0 where none is known.</param>
 /// <param name="Path">What can be opened to enter it; null where there is only a process whose namespace we may not see.</param>
-public sealed record NamespaceEntry(ulong Id, string Name, int ProcessId, string? Path);
+public sealed record NamespaceEntry(ulong Id, string Name, int ProcessId, string? Path)
+{
+    /// <summary>The bytes of a path that are no UTF-8, by which alone it can be opened; null for all others.</summary>
+    public byte[]? RawPath { get; init; }
+}

@@ -1,3 +1,4 @@
+using System.Text.Unicode;
 using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Kernel.Namespaces;
@@ -8,6 +9,9 @@ namespace ConnExporter.Kernel.Namespaces;
 public readonly record struct NamespaceMount(ulong Inode, string MountPoint)
 {
     private const int NameLimit = 100;
+
+    /// <summary>The bytes of a mount point that are no UTF-8, by which alone it can be opened; null for all others.</summary>
+    public byte[]? RawMountPoint { get; private init; }
 
     /// <summary>The name that <c>ip netns</c> knows it by; null where it is mounted elsewhere.</summary>
     public string? Name => System.IO.Path.GetDirectoryName(MountPoint.AsSpan()) is "/run/netns" or "/var/run/netns"
@@ -42,18 +46,14 @@ public readonly record struct NamespaceMount(ulong Inode, string MountPoint)
             return false;
         }
 
-        mount = new NamespaceMount(inode, Unescape(point));
+        byte[] place = Unescape(point);
+        mount = new NamespaceMount(inode, Utf8Text.Of(place)) { RawMountPoint = Utf8.IsValid(place) ? null : place };
         return true;
     }
 
     // Blank, tab, line end and backslash are written as a backslash and three octal digits (fs/seq_file.c:mangle_path).
-    private static string Unescape(ReadOnlySpan<byte> text)
+    private static byte[] Unescape(ReadOnlySpan<byte> text)
     {
-        if (!text.Contains((byte)'\\'))
-        {
-            return Utf8Text.Of(text);
-        }
-
         byte[] plain = new byte[text.Length];
         int length = 0;
         while (!text.IsEmpty)
@@ -63,6 +63,6 @@ public readonly record struct NamespaceMount(ulong Inode, string MountPoint)
             text = text[(escaped ? 4 : 1)..];
         }
 
-        return Utf8Text.Of(plain.AsSpan(0, length));
+        return plain[..length];
     }
 }

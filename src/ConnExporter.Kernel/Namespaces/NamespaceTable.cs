@@ -19,6 +19,7 @@ public sealed class NamespaceTable : IDisposable
     private readonly Dictionary<ulong, Inhabited> inhabited = [];
     private readonly Dictionary<ulong, Naming> names = [];
     private uint round;
+    private int? levelsAbove;
 
     /// <summary>The namespaces below a proc file system; nothing is opened yet.</summary>
     /// <param name="proc">The proc file system.</param>
@@ -123,12 +124,17 @@ public sealed class NamespaceTable : IDisposable
 
                 if (!found.TryGetValue(mount.Inode, out Found? entry))
                 {
-                    entry = new Found(mount.Inode, ProcessId: 0, mount.MountPoint);
+                    entry = new Found(mount.Inode, ProcessId: 0, Path: null);
                     found.Add(mount.Inode, entry);
                 }
 
                 // The mount needs no ptrace rights and outlives the process.
-                entry.Path = entry.MountName is null ? mount.MountPoint : entry.Path;
+                if (entry.MountName is null)
+                {
+                    entry.Path = mount.MountPoint;
+                    entry.RawPath = mount.RawMountPoint;
+                }
+
                 entry.MountName ??= mount.Name;
             }
         }
@@ -174,13 +180,16 @@ public sealed class NamespaceTable : IDisposable
             names.Add(entry.Id, new Naming(entry.Base, name) { Round = round });
         }
 
-        return [.. found.Select(entry => new NamespaceEntry(entry.Id, names[entry.Id].Name, entry.ProcessId, entry.Path))];
+        return [.. found.Select(entry => new NamespaceEntry(entry.Id, names[entry.Id].Name, entry.ProcessId, entry.Path) { RawPath = entry.RawPath })];
     }
 
-    private string? Unit(int pid) =>
-        pid != 0 && processes.ReadFile(pid, "cgroup"u8, out ReadOnlySpan<byte> content) == ProcessAccess.Ok && UnitName.FromProcessFile(content) is var unit && unit != UnitName.None
+    private string? Unit(int pid)
+    {
+        levelsAbove ??= CgroupNamespace.LevelsAbove(processes);
+        return pid != 0 && processes.ReadFile(pid, "cgroup"u8, out ReadOnlySpan<byte> content) == ProcessAccess.Ok && UnitName.FromProcessFile(content, levelsAbove ?? 0) is var unit && unit != UnitName.None
             ? unit
             : null;
+    }
 
     private sealed class Inhabited
     {
@@ -205,6 +214,8 @@ public sealed class NamespaceTable : IDisposable
     private sealed record Found(ulong Id, int ProcessId, string? Path)
     {
         public string? Path { get; set; } = Path;
+
+        public byte[]? RawPath { get; set; }
 
         public string? MountName { get; set; }
 

@@ -30,7 +30,7 @@ public sealed unsafe class NamespaceThread : IDisposable
     /// <summary>Threads that could not come back so far.</summary>
     public int Lost { get; private set; }
 
-    /// <summary>Enters a namespace, works there and comes back.</summary>
+    /// <summary>Enters one namespace, works there and comes back.</summary>
     /// <param name="path">The namespace: <c>/proc/PID/ns/net</c> or where it is mounted.</param>
     /// <param name="inode">Its inode number: what is at the path may have changed since it was found.</param>
     /// <param name="work">What to do there. What it throws is thrown here.</param>
@@ -38,9 +38,29 @@ public sealed unsafe class NamespaceThread : IDisposable
     /// <exception cref="KernelReadException">Absent where it is gone; Denied with the capabilities that are missing.</exception>
     public TimeSpan Run(string path, ulong inode, Action work)
     {
+        KernelReadException? refusal = null;
+        NamespaceVisit? visit = new(path, inode, work, e => refusal = e);
+        TimeSpan spent = Run(_ =>
+        {
+            NamespaceVisit? next = visit;
+            visit = null;
+            return next;
+        });
+        return refusal is null ? spent : throw refusal;
+    }
+
+    /// <summary>Goes from one namespace to the next, works in each and comes back from the last.</summary>
+    /// <param name="next">
+    /// Asked by the thread for the next visit, with the CPU time that the tour has taken so far; null ends it. What it or the work throws ends the tour and is
+    /// thrown here.
+    /// </param>
+    /// <returns>CPU time that the thread took.</returns>
+    /// <exception cref="KernelReadException">Our own namespace cannot be opened.</exception>
+    public TimeSpan Run(Func<TimeSpan, NamespaceVisit?> next)
+    {
         home ??= Open(homePath);
         worker ??= new Worker(home);
-        var job = new Job(path, inode, work);
+        var job = new Job(next);
         worker.Do(job);
         if (job.CannotReturn)
         {
@@ -61,9 +81,9 @@ public sealed unsafe class NamespaceThread : IDisposable
         home = null;
     }
 
-    private static DescriptorHandle Open(string path)
+    private static DescriptorHandle Open(string path, byte[]? raw = null)
     {
-        fixed (byte* bytes = Encoding.UTF8.GetBytes(path + '\0'))
+        fixed (byte* bytes = raw is null ? Encoding.UTF8.GetBytes(path + '\0') : [.. raw, 0])
         {
             int descriptor = LibC.OpenAt(LibC.AtFdCwd, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec);
             if (descriptor >= 0)
@@ -78,27 +98,32 @@ public sealed unsafe class NamespaceThread : IDisposable
         }
     }
 
-    private static void Enter(Job job)
+    private static void Enter(NamespaceVisit visit)
     {
+        if (visit.Path is not { } place)
+        {
+            throw new KernelReadException(FailureKind.Denied, "denied", $"the network namespace of a process: not permitted: {Needs}");
+        }
+
         // Closed at once: from then on it is the thread that keeps the namespace.
-        using DescriptorHandle target = Open(job.Path);
+        using DescriptorHandle target = Open(place, visit.RawPath);
         LibC.StatxBuffer status;
         fixed (byte* empty = "\0"u8)
         {
             if (LibC.Statx(target.Value, empty, LibC.AtEmptyPath, StatxInode, &status) != 0)
             {
-                throw Failed(job.Path, Marshal.GetLastPInvokeError());
+                throw Failed(place, Marshal.GetLastPInvokeError());
             }
         }
 
-        if (status.Inode != job.Inode)
+        if (status.Inode != visit.Inode)
         {
-            throw new KernelReadException(FailureKind.Absent, "absent", $"{job.Path}: the network namespace {job.Inode} is no longer there");
+            throw new KernelReadException(FailureKind.Absent, "absent", $"{place}: the network namespace {visit.Inode} is no longer there");
         }
 
         if (LibC.SetNamespace(target.Value, LibC.CloneNewNet) != 0)
         {
-            throw Failed($"setns({job.Path})", Marshal.GetLastPInvokeError());
+            throw Failed($"setns({place})", Marshal.GetLastPInvokeError());
         }
     }
 
@@ -112,12 +137,8 @@ public sealed unsafe class NamespaceThread : IDisposable
         _ => KernelReadException.FromErrno(what, errno),
     };
 
-    private sealed class Job(string path, ulong inode, Action work)
+    private sealed class Job(Func<TimeSpan, NamespaceVisit?> next)
     {
-        public string Path { get; } = path;
-
-        public ulong Inode { get; } = inode;
-
         public bool IsDone { get; set; }
 
         public bool CannotReturn { get; private set; }
@@ -129,16 +150,16 @@ public sealed unsafe class NamespaceThread : IDisposable
         public void Run(DescriptorHandle home)
         {
             TimeSpan before = ThreadClock.CpuTime();
+            bool isAway = false;
             try
             {
-                Enter(this);
-                try
+                while (next(ThreadClock.CpuTime() - before) is { } visit)
                 {
-                    work();
-                }
-                finally
-                {
-                    CannotReturn = LibC.SetNamespace(home.Value, LibC.CloneNewNet) != 0;
+                    if (TryEnter(visit))
+                    {
+                        isAway = true;
+                        visit.Work();
+                    }
                 }
             }
             catch (Exception e)
@@ -146,8 +167,27 @@ public sealed unsafe class NamespaceThread : IDisposable
                 // Thrown again by the thread that waits for the work.
                 Failure = ExceptionDispatchInfo.Capture(e);
             }
+            finally
+            {
+                CannotReturn = isAway && LibC.SetNamespace(home.Value, LibC.CloneNewNet) != 0;
+            }
 
             CpuTime = ThreadClock.CpuTime() - before;
+        }
+
+        private static bool TryEnter(NamespaceVisit visit)
+        {
+            try
+            {
+                Enter(visit);
+                return true;
+            }
+            catch (KernelReadException e)
+            {
+                // The thread is where it was.
+                visit.Refused(e);
+                return false;
+            }
         }
     }
 

@@ -30,26 +30,37 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
     /// </summary>
     public const uint BoundInactive = 1u << 13;
 
-    /// <summary>The bytes of the longest request: with <see cref="To"/> an IPv6 address.</summary>
-    public const int MaxSize = Size + AttributeHeader + ConditionHeader + 16;
+    /// <summary>Remote ends at most in <see cref="To"/>.</summary>
+    public const int MostEnds = 8;
+
+    /// <summary>The bytes of the longest request: with as many IPv6 ends in <see cref="To"/> as there may be.</summary>
+    public const int MaxSize = Size + AttributeHeader + (MostEnds * (ConditionHeader + 16)) + ((MostEnds - 1) * JumpSize);
 
     internal const ushort MessageType = 18;
     private const ushort RequestAndDump = 0x301;
     private const int AttributeHeader = 4;
     private const ushort BytecodeAttribute = 1;
+    private const byte Jump = 1;
     private const byte DestinationCondition = 8;
+
+    // struct inet_diag_bc_op.
+    private const int JumpSize = 4;
 
     // struct inet_diag_bc_op and struct inet_diag_hostcond (linux/inet_diag.h) without the address.
     private const int ConditionHeader = 4 + 8;
     private const byte FamilyV4 = 2;
     private const byte FamilyV6 = 10;
 
-    /// <summary>Only the sockets with this remote address and port; the kernel leaves the others out. Null for all.</summary>
+    /// <summary>Only the sockets with one of these remote addresses and ports, <see cref="MostEnds"/> at most; the kernel leaves the others out. Null for all.</summary>
     /// <remarks>
-    /// The attribute <c>INET_DIAG_REQ_BYTECODE</c> with one <c>INET_DIAG_BC_D_COND</c>, which every kernel has and which finds IPv4 peers of
+    /// The attribute <c>INET_DIAG_REQ_BYTECODE</c> with an <c>INET_DIAG_BC_D_COND</c> each, which every kernel has and which finds IPv4 peers of
     /// dual-stack sockets too (net/ipv4/inet_diag.c:inet_diag_bc_run; kernel-facts §1).
     /// </remarks>
-    public (InetAddress Address, ushort Port)? To { get; init; }
+    public (InetAddress Address, ushort Port)[]? To
+    {
+        get;
+        init => field = value is { Length: 0 or > MostEnds } ? throw new ArgumentOutOfRangeException(nameof(value), value.Length, $"1 to {MostEnds} ends") : value;
+    }
 
     /// <summary>The mask bit of one state.</summary>
     /// <param name="state">The state.</param>
@@ -61,8 +72,8 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
     /// <returns>Its length.</returns>
     public int Write(Span<byte> buffer, uint sequence)
     {
-        int addressSize = To is not { } filter ? 0 : filter.Address.IsV4 ? 4 : 16;
-        int length = addressSize == 0 ? Size : Size + AttributeHeader + ConditionHeader + addressSize;
+        int code = To is { } ends ? CodeSize(ends) : 0;
+        int length = code == 0 ? Size : Size + AttributeHeader + code;
         buffer = buffer[..length];
         buffer.Clear();
 
@@ -74,24 +85,55 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
         Span<byte> request = buffer[NetlinkMessageReader.HeaderSize..];
         request[3] = Extensions;
         MemoryMarshal.Write(request[52..], States);
-        if (To is { } to)
+        if (code > 0)
         {
-            WriteCondition(buffer[Size..], to.Address, to.Port, addressSize);
+            WriteFilter(buffer[Size..], code);
         }
 
         return length;
     }
 
-    // One operation: when it holds, on to the end, which accepts; when not, four bytes past the end, which rejects.
-    private static void WriteCondition(Span<byte> attribute, InetAddress address, ushort port, int addressSize)
+    private static int AddressSize(InetAddress address) => address.IsV4 ? 4 : 16;
+
+    private static int CodeSize((InetAddress Address, ushort Port)[] ends)
     {
-        int operation = ConditionHeader + addressSize;
-        MemoryMarshal.Write(attribute, (ushort)(AttributeHeader + operation));
+        int size = (ends.Length - 1) * JumpSize;
+        foreach ((InetAddress address, _) in ends)
+        {
+            size += ConditionHeader + AddressSize(address);
+        }
+
+        return size;
+    }
+
+    // One operation an end: when it holds, on to a jump to the end of the code, which accepts; when not, over that jump to the next. The last one
+    // is followed by the end itself, and four bytes past that, which reject.
+    private void WriteFilter(Span<byte> attribute, int size)
+    {
+        MemoryMarshal.Write(attribute, (ushort)(AttributeHeader + size));
         MemoryMarshal.Write(attribute[2..], BytecodeAttribute);
         Span<byte> code = attribute[AttributeHeader..];
+        foreach ((InetAddress address, ushort port) in To!)
+        {
+            int operation = WriteCondition(code, address, port);
+            code = code[operation..];
+            if (code.Length > 0)
+            {
+                code[0] = Jump;
+                code[1] = JumpSize;
+                MemoryMarshal.Write(code[2..], (ushort)code.Length);
+                code = code[JumpSize..];
+            }
+        }
+    }
+
+    private static int WriteCondition(Span<byte> code, InetAddress address, ushort port)
+    {
+        int addressSize = AddressSize(address);
+        int operation = ConditionHeader + addressSize;
         code[0] = DestinationCondition;
         code[1] = (byte)operation;
-        MemoryMarshal.Write(code[2..], (ushort)(operation + 4));
+        MemoryMarshal.Write(code[2..], (ushort)(operation + JumpSize));
         code[4] = address.IsV4 ? FamilyV4 : FamilyV6;
         code[5] = (byte)(8 * addressSize);
         MemoryMarshal.Write(code[8..], (int)port);
@@ -99,5 +141,6 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
         BinaryPrimitives.WriteUInt64BigEndian(bytes, address.High);
         BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], address.Low);
         bytes[^addressSize..].CopyTo(code[ConditionHeader..]);
+        return operation;
     }
 }

@@ -11,10 +11,13 @@ public readonly ref struct SocketRecord
     internal const byte SocketMemoryAttribute = 7;
     internal const byte ShutdownAttribute = 8;
     internal const byte InfoAttribute = 2;
+    internal const byte TimeWaitTimer = 3;
     private const byte CgroupAttribute = 21;
     private const byte ZeroWindowTimer = 4;
 
-    // struct tcp_info (linux/tcp.h): milliseconds since the last event of each kind.
+    // struct tcp_info (linux/tcp.h): tcpi_options, and milliseconds since the last event of each kind.
+    private const int OptionsOffset = 5;
+    private const byte OptionTimestamps = 1;
     private const int LastDataSentOffset = 44;
     private const int LastDataReceivedOffset = 52;
     private const int LastAckReceivedOffset = 56;
@@ -62,7 +65,7 @@ public readonly ref struct SocketRecord
     public TcpState State => bytes[1] <= (byte)TcpState.Closing ? (TcpState)bytes[1] : TcpState.Unknown;
 
     /// <summary>A TIME_WAIT minisocket or the one an orphan in FIN_WAIT2 leaves behind (timer 3: net/ipv4/inet_diag.c:inet_twsk_diag_fill).</summary>
-    public bool IsTimeWaitMinisocket => bytes[2] == 3;
+    public bool IsTimeWaitMinisocket => bytes[2] == TimeWaitTimer;
 
     /// <summary>The peer has closed its window and is asked again and again whether it opens.</summary>
     public bool IsProbingZeroWindow => bytes[2] == ZeroWindowTimer;
@@ -90,6 +93,11 @@ public readonly ref struct SocketRecord
 
     /// <summary>Remote address.</summary>
     public InetAddress RemoteAddress => ReadAddress(bytes[24..40]);
+
+    /// <summary>
+    /// The number of the interface that the socket is bound to: by SO_BINDTODEVICE, or by the scope of a link-local address. 0 for none.
+    /// </summary>
+    public uint Interface => MemoryMarshal.Read<uint>(bytes[40..]);
 
     /// <summary>A number that the kernel gives to a socket once and never again while it runs.</summary>
     public ulong Cookie => MemoryMarshal.Read<uint>(bytes[44..]) | ((ulong)MemoryMarshal.Read<uint>(bytes[48..]) << 32);
@@ -144,6 +152,15 @@ public readonly ref struct SocketRecord
     {
         bool found = TryGetInfo(LastDataSentOffset, out TimeSpan sent) & TryGetInfo(LastDataReceivedOffset, out TimeSpan received);
         idle = sent < received ? sent : received;
+        return found;
+    }
+
+    /// <summary>Whether both ends agreed on TCP timestamps (<c>TCPI_OPT_TIMESTAMPS</c>), from INET_DIAG_INFO; of a connection that is established or was.</summary>
+    /// <param name="timestamps">The answer, where the record carries it.</param>
+    public bool TryGetTimestamps(out bool timestamps)
+    {
+        bool found = TryGetAttribute(InfoAttribute, out ReadOnlySpan<byte> info) && info.Length > OptionsOffset;
+        timestamps = found && (info[OptionsOffset] & OptionTimestamps) != 0;
         return found;
     }
 

@@ -4,8 +4,8 @@ using System.Text;
 namespace ConnExporter.Kernel.Proc;
 
 /// <summary>
-/// One line of <c>/proc/net/nf_conntrack</c> (net/netfilter/nf_conntrack_standalone.c:ct_seq_show), in the original direction: before any translation of
-/// its destination.
+/// One line of <c>/proc/net/nf_conntrack</c> (net/netfilter/nf_conntrack_standalone.c:ct_seq_show): the original direction, before any translation, and how the
+/// answer comes back.
 /// </summary>
 /// <param name="Protocol">Its name, such as <c>tcp</c>; <c>unknown</c> for one that the kernel has no name for.</param>
 /// <param name="State">The state of a TCP, SCTP or DCCP connection; null where there is none, as for UDP and for entries that hardware has taken over.</param>
@@ -14,6 +14,24 @@ namespace ConnExporter.Kernel.Proc;
 /// <param name="DestinationPort">The port there; null for protocols without one.</param>
 public readonly record struct ConntrackEntry(string Protocol, string? State, InetAddress Source, InetAddress Destination, ushort? DestinationPort)
 {
+    /// <summary>The port it came from; null for protocols without one.</summary>
+    public ushort? SourcePort { get; init; }
+
+    /// <summary>Who answers: the destination, after any translation of it; null where the line does not tell.</summary>
+    public InetAddress? Answering { get; init; }
+
+    /// <summary>The port there.</summary>
+    public ushort? AnsweringPort { get; init; }
+
+    /// <summary>Whom it answers to: the source, after any translation of it.</summary>
+    public InetAddress? TranslatedSource { get; init; }
+
+    /// <summary>The port there.</summary>
+    public ushort? TranslatedSourcePort { get; init; }
+
+    /// <summary>Whether its source is translated.</summary>
+    public bool HasTranslatedSource => TranslatedSource is { } address && (address != Source || TranslatedSourcePort != SourcePort);
+
     // The same few words a hundred thousand times over.
     private static readonly string[] Known =
     [
@@ -45,7 +63,15 @@ public readonly record struct ConntrackEntry(string Protocol, string? State, Ine
             else if (word.StartsWith("dst="u8) && source is { } from)
             {
                 InetAddress to = Address(word[4..]) ?? throw Unlike(path, line);
-                return new ConntrackEntry(Text(protocol), state.IsEmpty ? null : Text(state), from, to, Port(fields));
+                (ushort? fromPort, ushort? toPort) = Ports(ref fields, out ReadOnlySpan<byte> next);
+                var entry = new ConntrackEntry(Text(protocol), state.IsEmpty ? null : Text(state), from, to, toPort) { SourcePort = fromPort };
+                if (next.IsEmpty || Address(next[4..]) is not { } answering || !fields.TryNext(out ReadOnlySpan<byte> back) || !back.StartsWith("dst="u8) || Address(back[4..]) is not { } translated)
+                {
+                    return entry;
+                }
+
+                (ushort? answeringPort, ushort? translatedPort) = Ports(ref fields, out _);
+                return entry with { Answering = answering, AnsweringPort = answeringPort, TranslatedSource = translated, TranslatedSourcePort = translatedPort };
             }
             else if (source is null && !Fields.TryNumber(word, out _))
             {
@@ -57,18 +83,25 @@ public readonly record struct ConntrackEntry(string Protocol, string? State, Ine
     }
 
     // What is before the next address still belongs to this direction.
-    private static ushort? Port(Fields fields)
+    private static (ushort? Source, ushort? Destination) Ports(ref Fields fields, out ReadOnlySpan<byte> next)
     {
-        while (fields.TryNext(out ReadOnlySpan<byte> word) && !word.StartsWith("src="u8))
+        ushort? source = null;
+        ushort? destination = null;
+        while (fields.TryNext(out next))
         {
-            if (word.StartsWith("dport="u8))
+            if (next.StartsWith("src="u8))
             {
-                return Fields.TryNumber(word[6..], out ulong port) && port <= ushort.MaxValue ? (ushort)port : null;
+                return (source, destination);
             }
+
+            source = next.StartsWith("sport="u8) ? Port(next[6..]) : source;
+            destination = next.StartsWith("dport="u8) ? Port(next[6..]) : destination;
         }
 
-        return null;
+        return (source, destination);
     }
+
+    private static ushort? Port(ReadOnlySpan<byte> text) => Fields.TryNumber(text, out ulong port) && port <= ushort.MaxValue ? (ushort)port : null;
 
     private static InetAddress? Address(ReadOnlySpan<byte> text)
     {

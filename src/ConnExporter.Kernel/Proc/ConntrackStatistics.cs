@@ -20,6 +20,9 @@ public readonly record struct ConntrackStatistics(
     ulong? ChainsTooLong,
     ulong? SearchRestarts)
 {
+    /// <summary>Entries of the network namespace: each row has all of them (<c>entries</c>).</summary>
+    public ulong? Entries { get; init; }
+
     // The kernel's own order.
     private static readonly byte[][] Names =
     [
@@ -27,34 +30,15 @@ public readonly record struct ConntrackStatistics(
         "drop"u8.ToArray(), "early_drop"u8.ToArray(), "search_restart"u8.ToArray(),
     ];
 
-    /// <summary>Sums the rows by the names in the header.</summary>
+    /// <summary>Sums the rows by the names in the header. The kernel's counters are 32 bits wide for each CPU; their sum is not.</summary>
     /// <param name="path">The file's path, for messages.</param>
     /// <param name="text">The whole file.</param>
     /// <exception cref="KernelReadException">Broken where a row does not match the header or holds anything but hexadecimal numbers.</exception>
     public static ConntrackStatistics Parse(string path, ReadOnlySpan<byte> text)
     {
-        var lines = new Lines(path, text);
-        if (!lines.TryNext(out ReadOnlySpan<byte> header) || header.IndexOf("entries"u8) < 0)
-        {
-            throw KernelReadException.Parse(path, "a header with the column entries", text);
-        }
-
         Span<ulong> sums = stackalloc ulong[Names.Length];
         Span<bool> found = stackalloc bool[Names.Length];
-        sums.Clear();
-        found.Clear();
-        int rows = 0;
-        while (lines.TryNext(out ReadOnlySpan<byte> row))
-        {
-            Add(path, header, row, sums, found);
-            rows++;
-        }
-
-        if (rows == 0)
-        {
-            throw KernelReadException.Parse(path, "a row for each CPU", text);
-        }
-
+        ulong? entries = CpuTable.Sum(path, text, Names, sums, found);
         return new(
             found[4] ? sums[4] : null,
             found[5] ? sums[5] : null,
@@ -62,35 +46,9 @@ public readonly record struct ConntrackStatistics(
             found[1] ? sums[1] : null,
             found[0] ? sums[0] : null,
             found[2] ? sums[2] : null,
-            found[6] ? sums[6] : null);
-    }
-
-    private static void Add(string path, ReadOnlySpan<byte> header, ReadOnlySpan<byte> row, Span<ulong> sums, Span<bool> found)
-    {
-        var columns = new Fields(header);
-        var fields = new Fields(row);
-        while (columns.TryNext(out ReadOnlySpan<byte> column))
+            found[6] ? sums[6] : null)
         {
-            if (!fields.TryNext(out ReadOnlySpan<byte> field) || !Fields.TryHexNumber(field, out ulong value))
-            {
-                throw KernelReadException.Parse(path, "a hexadecimal number for each name in the header", row);
-            }
-
-            for (int i = 0; i < Names.Length; i++)
-            {
-                if (column.SequenceEqual(Names[i]))
-                {
-                    // The kernel's counters are 32 bits wide for each CPU; their sum is not.
-                    sums[i] += value;
-                    found[i] = true;
-                    break;
-                }
-            }
-        }
-
-        if (!fields.AtEnd)
-        {
-            throw KernelReadException.Parse(path, "a name in the header for each number", row);
-        }
+            Entries = entries,
+        };
     }
 }

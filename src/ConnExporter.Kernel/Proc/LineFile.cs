@@ -33,7 +33,7 @@ public sealed unsafe class LineFile : IDisposable
         fixed (byte* path = pathBytes)
         {
             int descriptor = LibC.OpenAt(LibC.AtFdCwd, path, LibC.OpenReadOnly | LibC.OpenCloseOnExec);
-            handle = descriptor >= 0 ? new DescriptorHandle(descriptor) : throw KernelReadException.FromErrno(Path, Marshal.GetLastPInvokeError());
+            handle = descriptor >= 0 ? new DescriptorHandle(descriptor) : throw HiddenProc.FromErrno(Path, Marshal.GetLastPInvokeError());
         }
 
         buffer = ArrayPool<byte>.Shared.Rent(BufferSize);

@@ -51,6 +51,41 @@ public static class MountInfo
         return found;
     }
 
+    /// <summary>Finds the options of the file system that is mounted at a place, those of a mount and those of the file system itself.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <param name="mountPoint">The place. Where several are mounted over each other, the last one is seen.</param>
+    /// <returns>The file system's own options, such as <c>rw,hidepid=invisible</c>; null where nothing is mounted there.</returns>
+    /// <exception cref="KernelReadException">Broken where a line is anything else.</exception>
+    public static string? FindOptions(string path, ReadOnlySpan<byte> text, string mountPoint)
+    {
+        string? found = null;
+        var lines = new Lines(path, text);
+        while (lines.TryNext(out ReadOnlySpan<byte> line))
+        {
+            int separator = line.IndexOf(" - "u8);
+            var mount = new Fields(separator < 0 ? default : line[..separator]);
+            var system = new Fields(separator < 0 ? default : line[(separator + 3)..]);
+            ReadOnlySpan<byte> point = default;
+            for (int i = 0; i < 5; i++)
+            {
+                if (!mount.TryNext(out point))
+                {
+                    throw KernelReadException.Parse(path, "five fields before the mount options", line);
+                }
+            }
+
+            if (!system.TryNext(out _) | !system.TryNext(out _) | !system.TryNext(out ReadOnlySpan<byte> options))
+            {
+                throw KernelReadException.Parse(path, "a file system's type, source and options", line);
+            }
+
+            found = Unescape(point) == mountPoint ? Utf8Text.Of(options) : found;
+        }
+
+        return found;
+    }
+
     private static bool IsBelow(string path, string root) =>
         path.StartsWith(root, StringComparison.Ordinal) && (path.Length == root.Length || root.EndsWith('/') || path[root.Length] == '/');
 

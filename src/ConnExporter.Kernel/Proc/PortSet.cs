@@ -5,11 +5,15 @@ namespace ConnExporter.Kernel.Proc;
 /// <summary>A set of ports, as <c>net.ipv4.ip_local_reserved_ports</c> writes one: <c>8080,9000-9099</c>.</summary>
 public sealed class PortSet
 {
-    private readonly BitArray bits = new(ushort.MaxValue + 1);
+    private static readonly PortSet Empty = new();
+    private readonly BitArray bits;
 
     private PortSet()
+        : this(new BitArray(ushort.MaxValue + 1))
     {
     }
+
+    private PortSet(BitArray bits) => this.bits = bits;
 
     /// <summary>Reads a comma-separated list of ports and ranges; an empty line is the empty set.</summary>
     /// <param name="path">The file's path, for messages.</param>
@@ -23,12 +27,13 @@ public sealed class PortSet
         }
 
         Lines.RefuseCut(path, text);
-        var set = new PortSet();
         ReadOnlySpan<byte> list = text[..^1];
         if (list.IsEmpty)
         {
-            return set;
+            return Empty;
         }
+
+        var set = new PortSet();
 
         foreach (Range part in list.Split((byte)','))
         {
@@ -69,6 +74,21 @@ public sealed class PortSet
         return set;
     }
 
+    /// <summary>The ports, lowest first.</summary>
+    public IEnumerable<ushort> Ports
+    {
+        get
+        {
+            for (int port = 0; port <= ushort.MaxValue; port++)
+            {
+                if (bits[port])
+                {
+                    yield return (ushort)port;
+                }
+            }
+        }
+    }
+
     /// <summary>The set as the sysctl takes it: <c>8080,9000-9099</c>.</summary>
     public override string ToString()
     {
@@ -103,5 +123,18 @@ public sealed class PortSet
         }
 
         return count;
+    }
+
+    /// <summary>Collects ports, one by one, without a thought of how often each comes.</summary>
+    public sealed class Builder
+    {
+        private readonly BitArray bits = new(ushort.MaxValue + 1);
+
+        /// <summary>Adds a port.</summary>
+        /// <param name="port">The port.</param>
+        public void Add(ushort port) => bits[port] = true;
+
+        /// <summary>The set; nothing is added any more.</summary>
+        public PortSet ToSet() => new(bits);
     }
 }

@@ -109,7 +109,7 @@ public sealed unsafe class ProcFile : IDisposable
                 int errno = Marshal.GetLastPInvokeError();
                 if (errno != Errno.Interrupted)
                 {
-                    throw KernelReadException.FromErrno(Path, errno);
+                    throw HiddenProc.FromErrno(Path, errno);
                 }
             }
         }

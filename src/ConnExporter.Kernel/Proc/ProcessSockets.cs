@@ -16,6 +16,9 @@ public sealed unsafe class ProcessSockets : IDisposable
 
     private const int ListBuffer = 8 * 1024;
 
+    // A process has one or two for each of its threads.
+    private const int RingBound = 256;
+
     // Two or three entries of a directory: what a sample needs.
     private const int SampleRoom = 96;
 
@@ -26,6 +29,7 @@ public sealed unsafe class ProcessSockets : IDisposable
     private readonly string root;
     private readonly byte[] rootBytes;
     private readonly DirectoryEntries entries = new(ListBuffer);
+    private readonly List<int> rings = new(RingBound);
     private DescriptorHandle? directory;
     private bool isProc;
 
@@ -40,6 +44,12 @@ public sealed unsafe class ProcessSockets : IDisposable
 
     /// <summary>Links looked at so far: the measure of what this costs.</summary>
     public long LinksRead { get; private set; }
+
+    /// <summary>Descriptors of io_uring instances that the last call of <see cref="Read"/> came by; 256 at most.</summary>
+    public IReadOnlyList<int> Rings => rings;
+
+    /// <summary>Those of them for which there was no room.</summary>
+    public int RingsLeftOut { get; private set; }
 
     /// <summary>What the last call with <see cref="ProcessAccess.Denied"/> was missing. Who may not open the directory may not read the links either.</summary>
     public IReadOnlyList<string> MissingCapabilities { get; private set; } = [];
@@ -64,6 +74,8 @@ public sealed unsafe class ProcessSockets : IDisposable
         }
 
         entries.Clear();
+        rings.Clear();
+        RingsLeftOut = 0;
         if (position > 0 && LibC.LSeek(list.Value, position, LibC.SeekSet) < 0)
         {
             return Failed(pid, "lseek", []);
@@ -99,6 +111,70 @@ public sealed unsafe class ProcessSockets : IDisposable
         }
 
         return ProcessAccess.Ok;
+    }
+
+    /// <summary>
+    /// Reads the sockets in the table of an io_uring instance (IORING_REGISTER_FILES, direct descriptors): these have no descriptor. Linux 6.x lists them in
+    /// <c>/proc/PID/fdinfo/FD</c> (io_uring/fdinfo.c), older kernels without their inodes.
+    /// </summary>
+    /// <param name="pid">The process.</param>
+    /// <param name="ring">Of <see cref="Rings"/>.</param>
+    /// <param name="inodes">Takes the inode numbers.</param>
+    /// <param name="count">How many are in <paramref name="inodes"/>.</param>
+    /// <returns>False where that may not be all: there is no room for more, or the kernel does not show the table, as while the instance is at work (it only tries for its lock).</returns>
+    /// <exception cref="KernelReadException">Denied; Broken for any other errno.</exception>
+    public bool ReadRegistered(int pid, int ring, Span<uint> inodes, out int count)
+    {
+        count = 0;
+        bool isShown = false;
+        bool isInTable = false;
+        using var file = new LineFile($"{root}/{pid}/fdinfo/{ring}");
+        try
+        {
+            file.Rewind();
+            while (file.TryNextLine(out ReadOnlySpan<byte> line))
+            {
+                // Each line costs as much as a link, whatever it is of.
+                LinksRead++;
+                if (line.StartsWith("UserFiles:"u8))
+                {
+                    // Slots; those that are empty have no line. Where there are slots and no line at all, older kernels did not get the lock.
+                    isInTable = true;
+                    isShown = line.EndsWith("\t0"u8);
+                    continue;
+                }
+
+                isInTable &= TargetOf(line).Length > 0;
+                isShown |= isInTable;
+                uint inode = isInTable ? ParseRegistered(line) : 0;
+                if (inode != 0 && count == inodes.Length)
+                {
+                    return false;
+                }
+
+                if (inode != 0)
+                {
+                    inodes[count++] = inode;
+                }
+            }
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            return true;
+        }
+
+        return isShown;
+    }
+
+    /// <summary>The inode number in a line of an io_uring instance's table, <c>    1: socket:[4711]</c>; 0 where it is none.</summary>
+    /// <param name="line">The line without its end.</param>
+    public static uint ParseRegistered(ReadOnlySpan<byte> line) => ParseTarget(TargetOf(line));
+
+    // What stands behind the number of a slot; empty where the line is none of the table.
+    private static ReadOnlySpan<byte> TargetOf(ReadOnlySpan<byte> line)
+    {
+        int colon = line.IndexOf((byte)':');
+        return colon > 0 && colon + 2 < line.Length && line[colon + 1] == (byte)' ' && Fields.TryNumber(line[..colon].TrimStart((byte)' '), out _) ? line[(colon + 2)..] : [];
     }
 
     /// <summary>Looks at a few descriptors spread over all that a process has, to guess what it holds.</summary>
@@ -195,7 +271,20 @@ public sealed unsafe class ProcessSockets : IDisposable
             nint length = LibC.ReadLinkAt(list, name, target, Enough);
             if (length >= 0)
             {
-                inode = ParseTarget(new ReadOnlySpan<byte>(target, (int)length));
+                var text = new ReadOnlySpan<byte>(target, (int)length);
+                inode = ParseTarget(text);
+                if (inode == 0 && text.SequenceEqual("anon_inode:[io_uring]"u8) && Utf8Parser.TryParse(entry.Name, out int descriptor, out _))
+                {
+                    if (rings.Count < RingBound)
+                    {
+                        rings.Add(descriptor);
+                    }
+                    else
+                    {
+                        RingsLeftOut++;
+                    }
+                }
+
                 return ProcessAccess.Ok;
             }
         }

@@ -46,6 +46,38 @@ public sealed unsafe class ProcessTable : IDisposable
     /// </summary>
     public bool? SizeIsDescriptorCount => sizeIsCount;
 
+    /// <summary>
+    /// Whether processes are hidden from this program: process 1 always is there, and where it is not shown, or the mount says so, others may not be either. Null where
+    /// the root is no proc file system. Call after <see cref="Rewind"/>.
+    /// </summary>
+    /// <exception cref="KernelReadException">The options of the mount cannot be read.</exception>
+    public bool? HidesProcesses()
+    {
+        if (!IsProc(directory!))
+        {
+            return null;
+        }
+
+        if (Stat("1\0"u8, out _) == ProcessAccess.Gone)
+        {
+            return true;
+        }
+
+        using var mounts = new ProcFile($"{root}/self/mountinfo");
+        using var status = new ProcFile($"{root}/self/status");
+        return MountInfo.FindOptions(mounts.Path, mounts.Read(), root.Length > 1 ? root.TrimEnd('/') : root) is { } options && ProcessVisibility.Hides(Encoding.UTF8.GetBytes(options), status.Read());
+    }
+
+    /// <summary>Whether the processes are those of the whole host, not of a process namespace within it. Null where the root is no proc file system, or that is hidden.</summary>
+    /// <exception cref="KernelReadException">Broken for an errno that does not mean gone or denied.</exception>
+    public bool? IsOfHost() => !IsProc(directory!) ? null
+        : ReadFile(2, "stat"u8, out ReadOnlySpan<byte> content) switch
+        {
+            ProcessAccess.Ok => ProcessVisibility.IsKernelThread(content),
+            ProcessAccess.Denied => null,
+            _ => Stat("1\0"u8, out _) == ProcessAccess.Gone ? null : false,
+        };
+
     /// <summary>Starts over at the first process.</summary>
     /// <exception cref="KernelReadException">The directory cannot be opened or read.</exception>
     public void Rewind()
@@ -146,7 +178,8 @@ public sealed unsafe class ProcessTable : IDisposable
     /// <summary>Reads the inode number of a file below the root.</summary>
     /// <param name="path">The path below the root, ended by NUL.</param>
     /// <param name="inode">The number.</param>
-    internal ProcessAccess ReadInode(ReadOnlySpan<byte> path, out ulong inode)
+    /// <exception cref="KernelReadException">Broken for an errno that does not mean gone or denied.</exception>
+    public ProcessAccess ReadInode(ReadOnlySpan<byte> path, out ulong inode)
     {
         ProcessAccess access = Stat(path, out LibC.StatxBuffer status);
         inode = status.Inode;

@@ -23,6 +23,22 @@ public readonly record struct SockStat(ulong InUse, ulong Orphans, ulong TimeWai
     /// <exception cref="KernelReadException">Broken where the line or the field is missing.</exception>
     public static ulong ParseInUse6(string path, ReadOnlySpan<byte> text) => Field(path, LineOf(path, text, "TCP6:"u8), "inuse"u8);
 
+    /// <summary>The same of a file that is not there where IPv6 is switched off: there are none then.</summary>
+    /// <param name="file"><c>/proc/net/sockstat6</c>.</param>
+    /// <exception cref="KernelReadException">Any failure but that there is no such file.</exception>
+    public static ulong ReadInUse6IfThere(ProcFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        try
+        {
+            return ParseInUse6(file.Path, file.Read());
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            return 0;
+        }
+    }
+
     private static ReadOnlySpan<byte> LineOf(string path, ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
     {
         var lines = new Lines(path, text);

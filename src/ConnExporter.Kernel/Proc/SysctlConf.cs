@@ -10,10 +10,12 @@ public static class SysctlConf
     {
         var found = new List<SysctlAssignment>();
         int number = 0;
-        foreach (ReadOnlySpan<char> whole in Utf8Text.Of(text).AsSpan().EnumerateLines())
+        ReadOnlySpan<char> content = Utf8Text.Of(text);
+        foreach (Range range in content.Split('\n'))
         {
+            // As whoever reads such a file counts them: nothing else ends a line, neither U+2028 nor a carriage return alone.
             number++;
-            ReadOnlySpan<char> line = whole.Trim();
+            ReadOnlySpan<char> line = content[range].Trim();
             int equals = line.IndexOf('=');
             if (equals <= 0 || line[0] is '#' or ';')
             {

@@ -19,6 +19,8 @@ public sealed unsafe class SysctlFiles
     // systemd reads it only where a link in sysctl.d leads to it, as Debian has one; procps reads it in any case, and last.
     private const string Classic = "/etc/sysctl.conf";
 
+    private const char NotText = '\ufffd';
+
     private readonly string root;
 
     /// <summary>The files below a root.</summary>
@@ -45,6 +47,11 @@ public sealed unsafe class SysctlFiles
             catch (KernelReadException e) when (e.Kind != FailureKind.Absent)
             {
                 unread.Add(e.Message);
+            }
+            catch (KernelReadException) when (file.Contains(NotText, StringComparison.Ordinal))
+            {
+                // The framework gives names as text, by which such a one cannot be opened.
+                unread.Add($"{file}: its name is not UTF-8");
             }
             catch (KernelReadException)
             {

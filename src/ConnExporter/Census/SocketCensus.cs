@@ -32,7 +32,8 @@ internal sealed class SocketCensus
 
     public ListenerSockets Listeners { get; } = new();
 
-    public StalledSockets Stalled { get; } = new();
+    /// <summary>Those whose application does not read; what earlier walks of the network namespace know of them.</summary>
+    public StalledSockets Stalled { get; set; } = new();
 
     public EphemeralPorts Ports { get; }
 
@@ -49,12 +50,12 @@ internal sealed class SocketCensus
     public BoundedCounts<Target> Unanswered { get; }
 
     /// <summary>Starts a walk, see <see cref="EphemeralPorts.Begin"/>.</summary>
-    public void Begin(PortRange range, TimeWaitReuse reuse, bool withBound)
+    public void Begin(PortRange range, PortSet? reserved, TimeWaitReuse reuse, bool withBound)
     {
         Totals.Clear();
         Listeners.Clear();
         Stalled.Begin();
-        Ports.Begin(range, reuse, withBound);
+        Ports.Begin(range, reserved, reuse, withBound);
         Remotes.Clear();
         RemotePorts.Clear();
         Units.Clear();

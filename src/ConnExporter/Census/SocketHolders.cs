@@ -30,6 +30,9 @@ internal sealed class SocketHolders : IDisposable
     /// <summary>Those of them whose process is known.</summary>
     public ulong Covered { get; private set; }
 
+    /// <summary>Listeners in trouble of which not all holders are looked for: there are too many.</summary>
+    public int NotFollowed => owners.NotAsked;
+
     /// <summary>How far the attribution has come.</summary>
     public OwnerCoverage Coverage => owners.Coverage;
 
@@ -147,14 +150,26 @@ internal sealed class SocketHolders : IDisposable
         }
     }
 
+    /// <summary>The process of the socket that was counted last, as an index; -1 where it is not known.</summary>
+    public int Current => current;
+
+    /// <summary>All processes known to hold a socket. Of one that <see cref="Improve"/> was not asked about, one at most.</summary>
+    public IReadOnlyList<Owner> AllOf(uint inode) => inode == 0 ? [] : owners.AllOf(inode);
+
     /// <summary>Reads descriptors where the sockets without a known process are.</summary>
+    /// <param name="troubled">Listeners of which all holders are wanted, the most wanted first.</param>
+    /// <param name="all">Whether to read on until every socket has a process or every process was read, whatever it costs.</param>
+    /// <param name="answered">Called now and then, as a sign that the kernel answers.</param>
     /// <returns>How many of them have one now.</returns>
-    public int Improve()
+    public int Improve(ReadOnlySpan<uint> troubled, bool all, Action answered)
     {
         // A leak's owner is wanted at once, and so is everybody's at the first walk; the many others come in by and by.
-        int budget = isFirst || wanted.CloseWait > 0 ? SocketOwners.DefaultBudget : SocketOwners.DefaultBudget / 5;
+        long budget = all ? SocketOwners.Everything
+            : isFirst || wanted.CloseWait > 0 || troubled.Length > 0 ? SocketOwners.DefaultBudget
+            : SocketOwners.DefaultBudget / 5;
         isFirst = false;
-        return owners.Improve(wanted, budget).Found;
+        owners.Ask(troubled);
+        return owners.Improve(wanted, budget, answered).Found;
     }
 
     public void Dispose() => owners.Dispose();

@@ -3,13 +3,21 @@ using ConnExporter.Kernel.Netlink;
 namespace ConnExporter.Census;
 
 /// <summary>Finds sockets whose receive queue is not empty and has not moved for three walks: their application does not read.</summary>
-/// <remarks>Only sockets with something unread are remembered, and of those no more than the bound.</remarks>
+/// <remarks>Only sockets with something unread are remembered, and of those no more than the bound. One object a network namespace.</remarks>
 internal sealed class StalledSockets
 {
     private const int Walks = 3;
-    public const int Bound = 65_536;
+
+    /// <summary>How many are followed where nothing else is asked for.</summary>
+    public const int DefaultBound = 65_536;
     private Dictionary<ulong, (uint Queue, int Seen)> before = [];
     private Dictionary<ulong, (uint Queue, int Seen)> now = [];
+
+    /// <summary>How many may be followed; a smaller bound counts from the next walk on.</summary>
+    public int Bound { get; set; } = DefaultBound;
+
+    /// <summary>Whether the last walk left nothing to remember.</summary>
+    public bool IsEmpty => now.Count == 0;
 
     /// <summary>How many stalled.</summary>
     public int Count { get; private set; }
@@ -21,7 +29,15 @@ internal sealed class StalledSockets
     public void Begin()
     {
         (before, now) = (now, before);
-        now.Clear();
+        if (now.Count <= Bound)
+        {
+            now.Clear();
+        }
+        else
+        {
+            now = [];
+        }
+
         Count = Overlooked = 0;
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ConnExporter.Census;
 using ConnExporter.Holders;
+using ConnExporter.Kernel;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 
@@ -34,10 +35,16 @@ internal sealed class CensusReading : Reading
         "conn_ephemeral_ports_blocked", "Ports of the range known to be closed to every connect(): listeners, and on Linux 6.8 and newer sockets bound without a connection.", "netns");
 
     private static readonly MetricFamily DestinationPorts = MetricFamily.Gauge(
-        "conn_ephemeral_destination_ports", "Ports of the range that connections from a source to a destination hold, by kind; reusable ones are free for connect().", "netns", "source", "destination", "port", "kind");
+        "conn_ephemeral_destination_ports", "Ports of the range that connections from a source to a destination hold, by kind; connect() may take over reusable ones, unproven ones perhaps.", "netns", "source", "destination", "port", "kind");
 
     private static readonly MetricFamily WorstDestination = MetricFamily.Gauge(
-        "conn_ephemeral_worst_destination_ports", "Ports that the worst destination holds for good, and the blocked ones: at least this many of the usable ones are gone there.", "netns");
+        "conn_ephemeral_worst_destination_ports", "Ports that are proven to be taken for the worst destination: its own, the blocked ones, and those that the kernel refused.", "netns");
+
+    private static readonly MetricFamily PortFound = MetricFamily.Gauge(
+        "conn_ephemeral_port_found", "Whether connect() found a port when the kernel was asked, for a destination that nobody is connected to: 0 is EADDRNOTAVAIL for everybody. Left out where it was not asked.", "netns");
+
+    private static readonly MetricFamily PortProbes = MetricFamily.Counter(
+        "conn_ephemeral_port_probes_total", "Questions for a port that this program put to the kernel, by answer; none moves no counter, each other one conn_tcp_active_opens_total and as a rule conn_tcp_attempt_fails_total.", "netns", "answer");
 
     private static readonly MetricFamily SynQueue = MetricFamily.Gauge(
         "conn_listener_syn_queue", "Request sockets of the listener: handshakes that wait for their last segment.", "netns", "address", "port");
@@ -67,6 +74,12 @@ internal sealed class CensusReading : Reading
         "conn_ephemeral_destination_sightings", "Connections to a destination short of ports that were caught while they lived, by who made them.", "netns", "destination", "port", "unit", "process");
 
     public required string Namespace { get; init; }
+
+    /// <summary>Sockets by state, in the kernel's numbers; without those that only hold a port.</summary>
+    public ImmutableArray<ulong> States { get; init; } = [];
+
+    /// <summary>Whether it was made from /proc/net/tcp and tcp6: without cgroups, bound sockets and ages.</summary>
+    public bool IsFromTables { get; init; }
 
     public required ulong Inbound { get; init; }
 
@@ -107,6 +120,21 @@ internal sealed class CensusReading : Reading
 
     public required ulong Blocked { get; init; }
 
+    /// <summary>Ports that the kernel refused when it was asked for them one by one.</summary>
+    public ulong Refused { get; init; }
+
+    /// <summary>Whether connect() finds a port for a destination that nobody is connected to, as the kernel said.</summary>
+    public PortAnswer Anybody { get; init; }
+
+    /// <summary>How long TIME_WAIT lasts in this network namespace; null where it was not read.</summary>
+    public TimeSpan? TimeWaitLength { get; init; }
+
+    /// <summary>Questions to the kernel since the start, by <see cref="PortAnswer"/>; null where it is not to be asked.</summary>
+    public ImmutableArray<ulong>? Probes { get; init; }
+
+    /// <summary>Of these, attempts that got no answer: the kernel counted them as opened and not as failed.</summary>
+    public ulong UnansweredProbes { get; init; }
+
     public required ulong Worst { get; init; }
 
     public required ImmutableArray<DestinationRow> Destinations { get; init; }
@@ -116,6 +144,9 @@ internal sealed class CensusReading : Reading
     public required ImmutableArray<StateRow> Units { get; init; }
 
     public required ImmutableArray<ProcessRow> Processes { get; init; }
+
+    /// <summary>Whether every process of this network namespace, and every other that may be read, has been read: a socket without a holder has no descriptor there. Null where processes are not looked for.</summary>
+    public bool? IsAttributionComplete { get; init; }
 
     /// <summary>Share of the sockets with an owner whose process is known; null where processes are not looked for.</summary>
     public required double? Covered { get; init; }
@@ -137,7 +168,7 @@ internal sealed class CensusReading : Reading
     }
 
     /// <summary>Writes the worst destination alone: what is left of a namespace among very many.</summary>
-    public void WriteWorst(ExpositionWriter page) => page.Write(WorstDestination, Worst, Namespace);
+    public static void WriteWorst(ExpositionWriter page, string netns, ulong? worst) => page.Write(WorstDestination, worst, netns);
 
     /// <summary>Writes what does not name holders within the host.</summary>
     public void WriteCounts(ExpositionWriter page)
@@ -163,12 +194,25 @@ internal sealed class CensusReading : Reading
 
         page.Write(PortsInUse, InUse, Namespace);
         page.Write(PortsBlocked, Blocked, Namespace);
-        WriteWorst(page);
+        WriteWorst(page, Namespace, Worst);
         foreach (DestinationRow row in Destinations)
         {
             page.Write(DestinationPorts, row.Live, Namespace, row.Source, row.Address, row.Port, "live");
             page.Write(DestinationPorts, row.TimeWait, Namespace, row.Source, row.Address, row.Port, "time_wait");
             page.Write(DestinationPorts, row.ReusableTimeWait, Namespace, row.Source, row.Address, row.Port, "reusable_time_wait");
+            page.Write(DestinationPorts, row.UnprovenTimeWait, Namespace, row.Source, row.Address, row.Port, "unproven_time_wait");
+        }
+
+        if (Anybody != PortAnswer.Unknown)
+        {
+            page.Write(PortFound, Anybody == PortAnswer.Found ? 1 : 0, Namespace);
+        }
+
+        if (Probes is { } probes)
+        {
+            page.Write(PortProbes, probes[(int)PortAnswer.Found], Namespace, "found");
+            page.Write(PortProbes, probes[(int)PortAnswer.None], Namespace, "none");
+            page.Write(PortProbes, probes[(int)PortAnswer.Unknown], Namespace, "unknown");
         }
     }
 
@@ -227,13 +271,55 @@ internal sealed class CensusReading : Reading
     }
 
     /// <summary>Ports towards one destination.</summary>
-    internal sealed record DestinationRow(string Source, string Address, string Port, ulong Live, ulong TimeWait, ulong ReusableTimeWait);
+    /// <param name="Source">From which address.</param>
+    /// <param name="Address">To which address.</param>
+    /// <param name="Port">And port.</param>
+    /// <param name="Live">Ports that connections hold.</param>
+    /// <param name="TimeWait">Ports that TIME_WAIT holds: connect() cannot take them over.</param>
+    /// <param name="ReusableTimeWait">TIME_WAIT whose connections had timestamps: connect() may take it over where the port did not come from bind().</param>
+    internal sealed record DestinationRow(string Source, string Address, string Port, ulong Live, ulong TimeWait, ulong ReusableTimeWait)
+    {
+        /// <summary>TIME_WAIT that connect() may take over or not: nothing shows whether its connections had timestamps.</summary>
+        public ulong UnprovenTimeWait { get; init; }
+
+        /// <summary>Ports that it does not hold and of which the kernel said that they are closed to every connect().</summary>
+        public ulong BoundElsewhere { get; init; }
+
+        /// <summary>Ports in use that it does not hold and that bind() may have taken from it.</summary>
+        public ulong MayBeBound { get; init; }
+
+        /// <summary>How many of these that is likely of; null where nothing tells.</summary>
+        public ulong? LikelyBound { get; init; }
+
+        /// <summary>Whether connect() finds a port, as far as the kernel was asked.</summary>
+        public PortAnswer Room { get; init; }
+
+        /// <summary>Whether connect() may pass over a port that is free: an end of a range of an odd number.</summary>
+        public bool MayPassOver { get; init; }
+
+        /// <summary>Ports that are proven to be taken.</summary>
+        /// <param name="blocked">Ports known to be closed to everybody.</param>
+        /// <param name="usable">Ports that there are.</param>
+        public ulong Taken(int blocked, int usable) => Room == PortAnswer.None ? (ulong)usable : Math.Min((ulong)usable, Live + TimeWait + BoundElsewhere + (ulong)blocked);
+    }
 
     /// <summary>One listening address and port.</summary>
     internal sealed record ListenerRow(string Address, string Port, string Unit, string Process, ulong SynQueue, ulong Established, ulong CloseWait, ulong Other, Owner? Owner)
     {
         /// <summary>Handshakes of the SYN queue whose SYN-ACK had to be sent again.</summary>
         public ulong Unanswered { get; init; }
+
+        /// <summary>Connections that nobody has accepted yet, in ESTABLISHED and CLOSE_WAIT.</summary>
+        public ulong Unaccepted { get; init; }
+
+        /// <summary>Those of them in CLOSE_WAIT: the peer has left before anybody accepted it.</summary>
+        public ulong UnacceptedCloseWait { get; init; }
+
+        /// <summary>Accepted connections in CLOSE_WAIT of which no holder is known.</summary>
+        public ulong OwnerlessCloseWait { get; init; }
+
+        /// <summary>Who holds it and who serves it; null where no holder is known.</summary>
+        public ListenerHolding? Holding { get; init; }
     }
 
     /// <summary>Sockets of one key by state, in the kernel's numbers.</summary>

@@ -17,10 +17,11 @@ internal static class CollectorList
         new("ports", Seconds(15), "the ephemeral port range and what is reserved of it", (kernel, _) => new PortsCollector(kernel)),
         new("census", Seconds(15), "who holds the sockets: destinations, listeners, units, peers (walks all sockets)", (kernel, options) => new CensusCollector(kernel, options.Census)) { Patience = Seconds(300) },
         new("conntrack", Seconds(1), "connection tracking table and its counters", (kernel, _) => new ConntrackCollector(kernel)),
+        new("neighbours", Seconds(1), "the host's tables of neighbours (ARP, IPv6)", (kernel, _) => new NeighboursCollector(kernel)),
         new("descriptors", Seconds(1), "file descriptors of the whole host", (kernel, _) => new DescriptorsCollector(kernel)),
         new("processes", Seconds(15), "file descriptors by process name (walks the processes)", (kernel, _) => new ProcessesCollector(kernel)) { Patience = Seconds(120) },
         new("settings", Seconds(60), "sysctls that connections depend on, and what the sysctl files say of them", (kernel, options) => new SettingsCollector(kernel, options.RootPath)),
-        new("namespaces", Seconds(15), "the other network namespaces: sockets, counters, listeners, ports, connection tracking", (kernel, options) => new NamespacesCollector(kernel, options.Namespaces)) { FollowsScope = true, Patience = Seconds(300) },
+        new("namespaces", Seconds(15), "the other network namespaces: sockets, counters, listeners, ports, connection tracking", (kernel, options) => new NamespacesCollector(options.Census.ProbePorts ? kernel : kernel with { OpenPortProbe = null }, options.Namespaces)) { FollowsScope = true, Patience = Seconds(300) },
     ];
 
     private static TimeSpan Seconds(int seconds) => TimeSpan.FromSeconds(seconds);

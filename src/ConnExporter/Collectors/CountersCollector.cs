@@ -9,31 +9,34 @@ namespace ConnExporter.Collectors;
 /// <summary>The TCP counters of <c>/proc/net/snmp</c> and <c>/proc/net/netstat</c>, passed through as the kernel has them. Meanings: docs/kernel-facts.md §2.</summary>
 internal sealed class CountersCollector : Collector
 {
-    private readonly string netns;
     private readonly ProcFile snmp;
     private readonly ProcFile netstat;
 
     public CountersCollector(KernelSource kernel)
     {
-        netns = kernel.Namespace;
         snmp = kernel.Proc.NetFile("snmp");
         netstat = kernel.Proc.NetFile("netstat");
     }
 
     public override Reading Collect(CollectContext context)
     {
-        ulong?[] tcp = new ulong?[CountersReading.Tcp.Length];
-        ulong?[] tcpExt = new ulong?[CountersReading.TcpExt.Length];
-        int rejected = NameValueTable.Parse(snmp.Path, snmp.Read(), "Tcp:"u8, CountersReading.TcpNames, tcp)
-            + NameValueTable.Parse(netstat.Path, netstat.Read(), "TcpExt:"u8, CountersReading.TcpExtNames, tcpExt);
-        context.Reject(rejected);
-        return new CountersReading(netns, tcp, tcpExt);
+        ulong?[]? tcp = context.PartOf(() => Read(context, snmp, "Tcp:"u8, CountersReading.TcpNames));
+        ulong?[]? tcpExt = context.PartOf(() => Read(context, netstat, "TcpExt:"u8, CountersReading.TcpExtNames));
+        context.RequirePart();
+        return new CountersReading(context.Namespace, tcp ?? new ulong?[CountersReading.Tcp.Length], tcpExt ?? new ulong?[CountersReading.TcpExt.Length]);
     }
 
     public override void Close()
     {
         snmp.Dispose();
         netstat.Dispose();
+    }
+
+    private static ulong?[] Read(CollectContext context, ProcFile file, ReadOnlySpan<byte> prefix, byte[][] names)
+    {
+        ulong?[] values = new ulong?[names.Length];
+        context.Reject(NameValueTable.Parse(file.Path, file.Read(), prefix, names, values));
+        return values;
     }
 }
 
@@ -104,6 +107,24 @@ internal sealed class CountersReading : Reading
     /// <summary>Every counter by the kernel's name; null where this kernel does not tell.</summary>
     public IEnumerable<(string KernelName, ulong? Value)> All =>
         Tcp.Select((counter, i) => (counter.KernelName, tcp[i])).Concat(TcpExt.Select((counter, i) => (counter.KernelName, tcpExt[i])));
+
+    /// <summary>Differs, as good as always, when any counter does.</summary>
+    public int Fingerprint
+    {
+        get
+        {
+            var hash = default(HashCode);
+            foreach (ulong?[] values in (ulong?[][])[tcp, tcpExt])
+            {
+                foreach (ulong? value in values)
+                {
+                    hash.Add(value);
+                }
+            }
+
+            return hash.ToHashCode();
+        }
+    }
 
     /// <summary>Connection attempts turned away because an accept queue was full; null where this kernel does not tell.</summary>
     public ulong? ListenOverflows => tcpExt[Overflows];

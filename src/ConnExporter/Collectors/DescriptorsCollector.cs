@@ -17,8 +17,13 @@ internal sealed class DescriptorsCollector : Collector
         processLimit = kernel.Proc.File("sys/fs/nr_open");
     }
 
-    public override Reading Collect(CollectContext context) =>
-        new DescriptorsReading(FileCounts.Parse(fileNumbers.Path, fileNumbers.Read()), processLimit.ReadNumberIfThere());
+    public override Reading Collect(CollectContext context)
+    {
+        FileCounts? counts = context.Part<FileCounts>(() => FileCounts.Parse(fileNumbers.Path, fileNumbers.Read()));
+        ulong? highest = context.Part(processLimit.ReadNumberIfThere);
+        context.RequirePart();
+        return counts is { } known ? new DescriptorsReading(known, highest) : new DescriptorsWithoutCounts(highest);
+    }
 
     public override void Close()
     {
@@ -52,6 +57,15 @@ internal sealed class DescriptorsReading : Reading
     {
         page.Write(Used, Counts.Allocated);
         page.Write(Limit, Counts.Limit);
-        page.Write(ProcessLimit, HighestProcessLimit);
+        WriteProcessLimit(page, HighestProcessLimit);
     }
+
+    /// <summary>Writes the limit of processes alone.</summary>
+    public static void WriteProcessLimit(ExpositionWriter page, ulong? highest) => page.Write(ProcessLimit, highest);
+}
+
+/// <summary>What is left of a <see cref="DescriptorsReading"/> where <c>fs.file-nr</c> could not be read.</summary>
+internal sealed class DescriptorsWithoutCounts(ulong? highest) : Reading
+{
+    public override void Write(ExpositionWriter page) => DescriptorsReading.WriteProcessLimit(page, highest);
 }

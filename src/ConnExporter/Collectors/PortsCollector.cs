@@ -8,28 +8,47 @@ namespace ConnExporter.Collectors;
 /// <summary>How many ephemeral ports there are for each destination: the range without what is reserved of it.</summary>
 internal sealed class PortsCollector : Collector
 {
-    private readonly string netns;
     private readonly ProcFile range;
     private readonly ProcFile reserved;
+    private readonly UdpTables udp;
 
     public PortsCollector(KernelSource kernel)
     {
-        netns = kernel.Namespace;
         range = kernel.Proc.File("sys/net/ipv4/ip_local_port_range");
         reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
+        udp = new UdpTables(kernel.Proc);
     }
 
     public override Reading Collect(CollectContext context)
     {
         var ports = PortRange.Parse(range.Path, range.Read());
-        var excluded = PortSet.Parse(reserved.Path, reserved.Read());
-        return new PortsReading(netns, ports, excluded);
+        PortSet? excluded = context.PartOf(() => PortSet.Parse(reserved.Path, reserved.Read()));
+        if (excluded is null)
+        {
+            return new PortRangeAlone(context.Namespace, ports);
+        }
+
+        return new PortsReading(context.Namespace, ports, excluded) { BoundUdp = context.PartOf(ReadUdp) };
     }
 
     public override void Close()
     {
         range.Dispose();
         reserved.Dispose();
+        udp.Dispose();
+    }
+
+    private PortSet? ReadUdp()
+    {
+        try
+        {
+            return udp.Read();
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            // Some file systems of /proc leave it out: a remedy that needs it says that it was not seen.
+            return null;
+        }
     }
 }
 
@@ -61,6 +80,9 @@ internal sealed class PortsReading : Reading
     /// <summary>What is reserved, in the range and elsewhere.</summary>
     public PortSet Reserved { get; }
 
+    /// <summary>UDP ports that a socket without a peer is bound to, which the range and what is reserved of it govern too; null where they were not read, or are very many.</summary>
+    public PortSet? BoundUdp { get; init; }
+
     /// <summary>Ports of the range that are reserved.</summary>
     public int ReservedCount { get; }
 
@@ -69,9 +91,21 @@ internal sealed class PortsReading : Reading
 
     public override void Write(ExpositionWriter page)
     {
-        page.Write(First, Range.First, netns);
-        page.Write(Last, Range.Last, netns);
+        WriteRange(page, netns, Range);
         page.Write(ReservedPorts, ReservedCount, netns);
         page.Write(Usable, UsableCount, netns);
     }
+
+    /// <summary>Writes the range alone.</summary>
+    public static void WriteRange(ExpositionWriter page, string netns, PortRange range)
+    {
+        page.Write(First, range.First, netns);
+        page.Write(Last, range.Last, netns);
+    }
+}
+
+/// <summary>What is left of a <see cref="PortsReading"/> where the reserved ports could not be read: how many are usable is not known then.</summary>
+internal sealed class PortRangeAlone(string netns, PortRange range) : Reading
+{
+    public override void Write(ExpositionWriter page) => PortsReading.WriteRange(page, netns, range);
 }

@@ -20,15 +20,23 @@ internal sealed class ProcessesCollector : Collector
 
     private const int RefreshRounds = 4;
 
+    // What is mounted how hardly ever changes.
+    private const int LookAgainRounds = 20;
+
+    private readonly ProcFs proc;
     private readonly ProcessTable table;
     private readonly string limits;
     private readonly string statistics;
     private readonly Dictionary<int, Process> processes = [];
     private readonly Dictionary<(string Name, string Unit), Group> groups = [];
     private uint round;
+    private bool? hidesOthers;
+    private bool? isOfHost;
+    private int? levelsAbove;
 
     public ProcessesCollector(KernelSource kernel)
     {
+        proc = kernel.Proc;
         table = new ProcessTable(kernel.Proc);
         limits = kernel.Proc.PathOf("PID/limits");
         statistics = kernel.Proc.PathOf("PID/stat");
@@ -40,21 +48,51 @@ internal sealed class ProcessesCollector : Collector
         int seen = 0;
         int unreadable = 0;
         table.Rewind();
+        levelsAbove ??= CgroupNamespace.LevelsAbove(table);
+        if (round % LookAgainRounds == 1)
+        {
+            try
+            {
+                (hidesOthers, isOfHost) = (table.HidesProcesses(), table.IsOfHost());
+            }
+            catch (KernelReadException)
+            {
+                // What cannot be told is not told; the processes that are seen are counted all the same.
+                (hidesOthers, isOfHost) = (null, null);
+            }
+        }
+
         while (table.TryNext(out int pid))
         {
-            ProcessAccess access = Look(pid);
+            ProcessAccess access = Look(pid, context);
             seen += access == ProcessAccess.Gone ? 0 : 1;
             unreadable += access == ProcessAccess.Denied ? 1 : 0;
         }
 
-        context.Note(unreadable > 0
-            ? "some processes cannot be read and are counted in conn_processes_unreadable: listing their descriptors takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH before Linux 6.2, or hidepid hides them"
+        context.Note(
+            hidesOthers == true ? "processes are hidden by the options of the mount (hidepid, ProtectProc) and not counted: root, CAP_SYS_PTRACE or the group that the mount exempts (gid=) sees them"
+            : unreadable > 0 ? $"some processes cannot be read and are counted in conn_processes_unreadable: before Linux 6.2 listing their descriptors {Capabilities.Explain(Capabilities.Effective(proc), Capabilities.SysPtrace, Capabilities.DacReadSearch)}; or hidepid hides them"
+            : isOfHost == false ? "these are the processes of a container or another process namespace, not of the host: hostPID, --pid=host or --path.procfs at the host's /proc shows all"
             : null);
         Forget();
         return Read(context, seen, unreadable);
     }
 
     public override void Close() => table.Dispose();
+
+    // A file of one process that is not what the kernel writes there costs that process.
+    private ProcessAccess Look(int pid, CollectContext context)
+    {
+        try
+        {
+            return Look(pid);
+        }
+        catch (KernelReadException e) when (e.Reason == "parse")
+        {
+            context.Miss(new KernelReadException(FailureKind.Broken, e.Reason, $"process {pid}: {e.Message}", e));
+            return ProcessAccess.Denied;
+        }
+    }
 
     private ProcessAccess Look(int pid)
     {
@@ -96,15 +134,16 @@ internal sealed class ProcessesCollector : Collector
         string name = process.Group is { } known && content.TrimEnd((byte)'\n').SequenceEqual(known.NameBytes)
             ? known.Name
             : Encoding.UTF8.GetString(content.TrimEnd((byte)'\n'));
+        // A kernel without control groups has no such file. Should the process have ended instead, the next file tells.
         access = table.ReadFile(pid, "cgroup"u8, out content);
-        if (access != ProcessAccess.Ok)
+        if (access == ProcessAccess.Denied)
         {
             return access;
         }
 
         // Of one group most have the same file word for word: then nothing is made of it anew.
         byte[] cgroupFile = process.Group is { } before && content.SequenceEqual(before.CgroupFile) ? before.CgroupFile : content.ToArray();
-        string unit = ReferenceEquals(cgroupFile, process.Group?.CgroupFile) ? process.Group.Unit : UnitName.FromProcessFile(content);
+        string unit = ReferenceEquals(cgroupFile, process.Group?.CgroupFile) ? process.Group.Unit : UnitName.FromProcessFile(content, levelsAbove ?? 0);
         access = table.ReadFile(pid, "limits"u8, out content);
         if (access != ProcessAccess.Ok)
         {
@@ -151,7 +190,7 @@ internal sealed class ProcessesCollector : Collector
     private ProcessesReading Read(CollectContext context, int seen, int unreadable)
     {
         Group[] worstFirst = [.. groups.Values.OrderByDescending(group => group.WorstRatio).ThenByDescending(group => group.Descriptors)];
-        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with { WorstProcessId = group.WorstProcessId, WorstStartTicks = StartOf(group.WorstProcessId), WorstHardLimit = processes.GetValueOrDefault(group.WorstProcessId)?.HardLimit })
+        List<ProcessesReading.Row> rows = [.. worstFirst.Take(Shown).Select(group => group.ToRow() with { WorstProcessId = group.WorstProcessId, WorstStartTicks = context.Part(() => StartOf(group.WorstProcessId)), WorstHardLimit = processes.GetValueOrDefault(group.WorstProcessId)?.HardLimit })
             .OrderBy(row => row.Process, StringComparer.Ordinal).ThenBy(row => row.Unit, StringComparer.Ordinal)];
         context.Drop("conn_process_group_file_descriptors", Math.Max(0, worstFirst.Length - Shown));
         if (worstFirst.Length > Shown)
@@ -165,7 +204,12 @@ internal sealed class ProcessesCollector : Collector
             rows.Add(rest.ToRow());
         }
 
-        return new ProcessesReading([.. rows], seen, unreadable);
+        return new ProcessesReading([.. rows], seen, unreadable)
+        {
+            HidesOthers = hidesOthers,
+            IsOfHost = isOfHost,
+            MostAlike = worstFirst.Select(group => group.Processes).DefaultIfEmpty().Max(),
+        };
     }
 
     // Asked for the few on the page only, and once.
@@ -275,6 +319,9 @@ internal sealed class ProcessesReading : Reading
 
     private static readonly MetricFamily Unreadable = MetricFamily.Gauge("conn_processes_unreadable", "Processes seen whose descriptors could not be counted.");
 
+    private static readonly MetricFamily Hidden = MetricFamily.Gauge(
+        "conn_processes_hidden", "1 where /proc hides processes from the exporter (hidepid, ProtectProc): what is hidden is in none of the numbers. Left out where that cannot be told.");
+
     private readonly int seen;
     private readonly int unreadable;
 
@@ -287,6 +334,15 @@ internal sealed class ProcessesReading : Reading
 
     /// <summary>The groups that are shown, by name.</summary>
     public ImmutableArray<Row> Rows { get; }
+
+    /// <summary>Whether processes are hidden from this program; null where that cannot be told, as of a tree of files.</summary>
+    public bool? HidesOthers { get; init; }
+
+    /// <summary>Whether these are all processes of the host, not those of a process namespace within it; null where that cannot be told.</summary>
+    public bool? IsOfHost { get; init; }
+
+    /// <summary>How many processes the largest group has, shown or not.</summary>
+    public ulong MostAlike { get; init; }
 
     /// <summary>Whether some could not be read.</summary>
     public bool HasUnreadable => unreadable > 0;
@@ -315,6 +371,7 @@ internal sealed class ProcessesReading : Reading
 
         page.Write(Seen, seen);
         page.Write(Unreadable, unreadable);
+        page.Write(Hidden, HidesOthers is { } hidden ? (hidden ? 1u : 0u) : (ulong?)null);
     }
 
     /// <summary>One group, and the process of it that is nearest to its limit.</summary>

@@ -1,11 +1,12 @@
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Proc;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 
 namespace ConnExporter.Collectors;
 
-/// <summary>What this daemon itself uses, under the names that every Prometheus client library has.</summary>
+/// <summary>What this daemon itself uses, under the names and with the help texts that every Prometheus client library has.</summary>
 internal sealed class SelfCollector : Collector
 {
     private readonly ProcFile stat;
@@ -13,6 +14,7 @@ internal sealed class SelfCollector : Collector
     private readonly ProcFile systemStat;
     private readonly ProcessTable processes;
     private ulong? bootTime;
+    private bool? seesHostCgroups;
 
     public SelfCollector(KernelSource kernel)
     {
@@ -27,14 +29,17 @@ internal sealed class SelfCollector : Collector
         var self = ProcessStat.Parse(stat.Path, stat.Read(), out _);
 
         // The kernel works it out anew at each read and may differ by a second: one process has one start.
-        bootTime ??= ReadBootTime();
+        bootTime ??= context.Part<ulong>(() => ReadBootTime());
         processes.Rewind();
         ProcessAccess access = processes.CountDescriptors(self.Pid, out ulong open, out _);
         return new SelfReading(
             self,
-            bootTime.Value,
+            bootTime,
             access == ProcessAccess.Ok ? open : null,
-            ProcessLimits.ParseOpenFiles(limits.Path, limits.Read()).Soft);
+            context.Part<ulong>(() => ProcessLimits.ParseOpenFiles(limits.Path, limits.Read()).Soft))
+        {
+            SeesHostCgroups = seesHostCgroups ??= CgroupNamespace.IsOfSystemManager(processes),
+        };
     }
 
     public override void Close()
@@ -57,25 +62,25 @@ internal sealed class SelfCollector : Collector
 /// <summary>This process at one time.</summary>
 internal sealed class SelfReading : Reading
 {
-    private static readonly MetricFamily Cpu = MetricFamily.Counter("process_cpu_seconds_total", "CPU time of this exporter, user and system.");
+    private static readonly MetricFamily Cpu = MetricFamily.Counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.");
 
-    private static readonly MetricFamily Resident = MetricFamily.Gauge("process_resident_memory_bytes", "Memory of this exporter that is in RAM.");
+    private static readonly MetricFamily Resident = MetricFamily.Gauge("process_resident_memory_bytes", "Resident memory size in bytes.");
 
-    private static readonly MetricFamily Virtual = MetricFamily.Gauge("process_virtual_memory_bytes", "Address space of this exporter.");
+    private static readonly MetricFamily Virtual = MetricFamily.Gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.");
 
-    private static readonly MetricFamily OpenFds = MetricFamily.Gauge("process_open_fds", "File descriptors of this exporter.");
+    private static readonly MetricFamily OpenFds = MetricFamily.Gauge("process_open_fds", "Number of open file descriptors.");
 
-    private static readonly MetricFamily MaxFds = MetricFamily.Gauge("process_max_fds", "Soft limit of this exporter's file descriptors.");
+    private static readonly MetricFamily MaxFds = MetricFamily.Gauge("process_max_fds", "Maximum number of open file descriptors.");
 
-    private static readonly MetricFamily Threads = MetricFamily.Gauge("process_threads", "Threads of this exporter.");
+    private static readonly MetricFamily Threads = MetricFamily.Gauge("process_threads", "Number of OS threads in the process.");
 
-    private static readonly MetricFamily Start = MetricFamily.Gauge("process_start_time_seconds", "When this exporter started.");
+    private static readonly MetricFamily Start = MetricFamily.Gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds.");
 
     private readonly ProcessStat stat;
     private readonly ulong? open;
-    private readonly ulong limit;
+    private readonly ulong? limit;
 
-    public SelfReading(ProcessStat stat, ulong bootTime, ulong? open, ulong limit)
+    public SelfReading(ProcessStat stat, ulong? bootTime, ulong? open, ulong? limit)
     {
         this.stat = stat;
         BootTime = bootTime;
@@ -83,8 +88,11 @@ internal sealed class SelfReading : Reading
         this.limit = limit;
     }
 
-    /// <summary>When the machine started, in seconds since 1970.</summary>
-    public ulong BootTime { get; }
+    /// <summary>When the machine started, in seconds since 1970; null where that could not be read.</summary>
+    public ulong? BootTime { get; }
+
+    /// <summary>Whether the cgroup paths that we see begin where those of the system manager do, see <see cref="CgroupNamespace"/>.</summary>
+    public bool SeesHostCgroups { get; init; }
 
     public override void Write(ExpositionWriter page)
     {
@@ -94,6 +102,9 @@ internal sealed class SelfReading : Reading
         page.Write(OpenFds, open);
         page.Write(MaxFds, limit);
         page.Write(Threads, stat.Threads);
-        page.Write(Start, BootTime + (stat.StartTicks / (double)SystemClock.TicksPerSecond));
+        if (BootTime is { } boot)
+        {
+            page.Write(Start, boot + (stat.StartTicks / (double)SystemClock.TicksPerSecond));
+        }
     }
 }

@@ -12,15 +12,13 @@ namespace ConnExporter.Collectors;
 /// <summary>The sysctls of <see cref="SettingCatalogue"/> as they are in force, and what the host's sysctl files say of them. They are never changed.</summary>
 internal sealed class SettingsCollector : Collector
 {
-    private readonly string netns;
     private readonly (TuningSetting Setting, ProcFile File)[] settings;
     private readonly ProcFile release;
     private readonly SysctlFiles files;
 
     public SettingsCollector(KernelSource kernel, string root)
     {
-        netns = kernel.Namespace;
-        settings = [.. SettingCatalogue.Present.Select(setting => (setting, kernel.Proc.File(setting.Path)))];
+        settings = [.. SettingCatalogue.Present.Concat(SettingCatalogue.OfRemedies).Select(setting => (setting, kernel.Proc.File(setting.Path)))];
         release = kernel.Proc.File("sys/kernel/osrelease");
         files = new SysctlFiles(root);
     }
@@ -29,16 +27,22 @@ internal sealed class SettingsCollector : Collector
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         KernelReadException? failure = null;
+        KernelReadException? denied = null;
         foreach ((TuningSetting setting, ProcFile file) in settings)
         {
             try
             {
                 values.Add(setting.Name, Text(setting, file));
             }
-            catch (KernelReadException e) when (e.Kind != FailureKind.Broken)
+            catch (KernelReadException e)
             {
                 // Not every kernel and not every network namespace has all of them; a container may hide some.
-                failure = e;
+                failure = failure?.Kind == FailureKind.Broken ? failure : e;
+                denied ??= e.Kind == FailureKind.Denied ? e : null;
+                if (e.Kind == FailureKind.Broken)
+                {
+                    context.Miss(e);
+                }
             }
         }
 
@@ -48,8 +52,10 @@ internal sealed class SettingsCollector : Collector
         }
 
         SysctlFileContent content = files.Read();
-        context.Note(content.Unread.Length > 0 ? $"some sysctl files cannot be looked into: {string.Join("; ", content.Unread)}" : null);
-        return new SettingsReading(netns, values, KernelVersion(), [.. content.Assignments.Where(assignment => SettingCatalogue.Find(assignment.Name) is not null)]);
+        context.Note(content.Unread.Length > 0 ? $"some sysctl files cannot be looked into: {string.Join("; ", content.Unread)}"
+            : denied is not null ? $"some sysctls may not be read: {denied.Message}"
+            : null);
+        return new SettingsReading(context.Namespace, values, context.PartOf(KernelVersion), [.. content.Assignments.Where(assignment => SettingCatalogue.Find(assignment.Name) is not null)]);
     }
 
     public override void Close()

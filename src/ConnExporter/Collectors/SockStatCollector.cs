@@ -8,7 +8,6 @@ namespace ConnExporter.Collectors;
 /// <summary>Orphans and TCP memory of the host with their limits, and the limit of TIME_WAIT sockets.</summary>
 internal sealed class SockStatCollector : Collector
 {
-    private readonly string netns;
     private readonly bool isOwn;
     private readonly ProcFile sockstat;
     private readonly ProcFile memory;
@@ -17,7 +16,6 @@ internal sealed class SockStatCollector : Collector
 
     public SockStatCollector(KernelSource kernel)
     {
-        netns = kernel.Namespace;
         isOwn = kernel.IsOwnNamespace;
         sockstat = kernel.Proc.NetFile("sockstat");
         memory = kernel.Proc.File("sys/net/ipv4/tcp_mem");
@@ -30,11 +28,15 @@ internal sealed class SockStatCollector : Collector
         // All but this limit is the whole host's.
         if (!isOwn)
         {
-            return new SockStatReading(netns, counts: null, limits: null, maxOrphans: null, maxTimeWait.ReadNumberIfThere());
+            return new SockStatReading(context.Namespace, counts: null, limits: null, maxOrphans: null, maxTimeWait.ReadNumberIfThere());
         }
 
-        var counts = SockStat.Parse(sockstat.Path, sockstat.Read());
-        return new SockStatReading(netns, counts, ReadMemoryLimits(), maxOrphans.ReadNumberIfThere(), maxTimeWait.ReadNumberIfThere());
+        SockStat? counts = context.Part<SockStat>(() => SockStat.Parse(sockstat.Path, sockstat.Read()));
+        MemoryLimits? limits = context.Part(ReadMemoryLimits);
+        ulong? orphans = context.Part(maxOrphans.ReadNumberIfThere);
+        ulong? timeWait = context.Part(maxTimeWait.ReadNumberIfThere);
+        context.RequirePart();
+        return new SockStatReading(context.Namespace, counts, limits, orphans, timeWait);
     }
 
     public override void Close()

@@ -51,7 +51,7 @@ internal sealed class StatesCollector : Collector
         {
             try
             {
-                StatesReading reading = Diagnose();
+                StatesReading reading = Diagnose(context);
                 missing = false;
                 context.Note(null);
                 return reading;
@@ -61,18 +61,18 @@ internal sealed class StatesCollector : Collector
                 // In the middle of an answer the socket is of no further use.
                 sockDiag?.Dispose();
                 sockDiag = null;
-                if (e.Kind != FailureKind.Absent)
+                if (e.Kind == FailureKind.Broken)
                 {
                     throw;
                 }
 
-                missing = true;
+                missing = e.Kind == FailureKind.Absent;
                 missingSince = context.Time.GetTimestamp();
-                context.Note($"{e.Message}; reading {tcp.Path} and tcp6 instead, which is slow with many sockets: load the modules inet_diag and tcp_diag");
+                context.Note($"{e.Message}; reading {tcp.Path} and tcp6 instead, which is slow with many sockets{(e.Kind == FailureKind.Absent ? ": load the modules inet_diag and tcp_diag" : "")}");
             }
         }
 
-        return ReadTables();
+        return ReadTables(context.Namespace);
     }
 
     public override void Close()
@@ -85,12 +85,23 @@ internal sealed class StatesCollector : Collector
         tcp6.Dispose();
     }
 
-    private StatesReading Diagnose()
+    private StatesReading Diagnose(CollectContext context)
     {
-        (ulong inUse, ulong timeWait) before = ReadTotals();
+        (ulong inUse, ulong timeWait) before;
+        try
+        {
+            before = ReadTotals();
+        }
+        catch (KernelReadException e) when (kernel.IsOwnNamespace)
+        {
+            // What cannot be worked out is counted one by one. Only for our own: the walk over another one costs as much as that over all.
+            context.Miss(e);
+            return new StatesReading(context.Namespace, Dump(SockDiagRequest.AllStates).Tally, StatesReading.SockDiag);
+        }
+
         if (HasNone(before))
         {
-            return new StatesReading(kernel.Namespace, new ulong[TcpTable.StateCount], StatesReading.SockDiag);
+            return new StatesReading(context.Namespace, new ulong[TcpTable.StateCount], StatesReading.SockDiag);
         }
 
         Walk walk = Dump(Rare);
@@ -102,12 +113,12 @@ internal sealed class StatesCollector : Collector
         if (established < 0 || timeWaits < 0)
         {
             // More of the rare states than sockets in all: they came and went during the walk. Then every socket is looked at.
-            return new StatesReading(kernel.Namespace, Dump(SockDiagRequest.AllStates).Tally, StatesReading.SockDiag);
+            return new StatesReading(context.Namespace, Dump(SockDiagRequest.AllStates).Tally, StatesReading.SockDiag);
         }
 
         walk.Tally[(int)TcpState.Established] = (ulong)established;
         walk.Tally[(int)TcpState.TimeWait] = (ulong)timeWaits;
-        return new StatesReading(kernel.Namespace, walk.Tally, StatesReading.SockDiag);
+        return new StatesReading(context.Namespace, walk.Tally, StatesReading.SockDiag);
     }
 
     private Walk Dump(uint states)
@@ -136,24 +147,14 @@ internal sealed class StatesCollector : Collector
     private (ulong InUse, ulong TimeWait) ReadTotals()
     {
         var v4 = SockStat.Parse(sockstat.Path, sockstat.Read());
-        ulong v6 = 0;
-        try
-        {
-            v6 = SockStat.ParseInUse6(sockstat6.Path, sockstat6.Read());
-        }
-        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
-        {
-            // IPv6 is switched off: there are none.
-        }
-
-        return (v4.InUse + v6, v4.TimeWait);
+        return (v4.InUse + SockStat.ReadInUse6IfThere(sockstat6), v4.TimeWait);
     }
 
     // A walk goes over the sockets of the whole host to find those of one namespace (docs/kernel-facts.md §0), so it is worth asking first. Our own
     // always has the listener of this program.
     private bool HasNone((ulong InUse, ulong TimeWait) totals) => !kernel.IsOwnNamespace && totals.InUse + totals.TimeWait == 0;
 
-    private StatesReading ReadTables()
+    private StatesReading ReadTables(string netns)
     {
         ulong[] tally = new ulong[TcpTable.StateCount];
         if (!kernel.IsOwnNamespace)
@@ -161,7 +162,7 @@ internal sealed class StatesCollector : Collector
             (ulong inUse, ulong timeWait) = ReadTotals();
             if (HasNone((inUse, timeWait)))
             {
-                return new StatesReading(kernel.Namespace, tally, StatesReading.ProcTables);
+                return new StatesReading(netns, tally, StatesReading.ProcTables);
             }
 
             if (inUse + timeWait > tableLimit)
@@ -180,7 +181,7 @@ internal sealed class StatesCollector : Collector
             // IPv6 is switched off: there are none.
         }
 
-        return new StatesReading(kernel.Namespace, tally, StatesReading.ProcTables);
+        return new StatesReading(netns, tally, StatesReading.ProcTables);
     }
 
     /// <summary>What one dump saw.</summary>
@@ -212,6 +213,9 @@ internal sealed class StatesReading : Reading
         this.tally = tally;
         this.source = source;
     }
+
+    /// <summary>The tally of a network namespace without sockets.</summary>
+    public static ulong[] NoSockets { get; } = new ulong[TcpTable.StateCount];
 
     /// <summary>Series of <see cref="WriteSockets"/>.</summary>
     public static int SocketSeries => Labels.States.Length;

@@ -1,6 +1,7 @@
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
+using ConnExporter.Kernel;
 using ConnExporter.Sampling;
 using ConnExporter.Web.Access;
 
@@ -9,8 +10,17 @@ namespace ConnExporter.Commands;
 /// <summary><c>check-config</c>: checks the settings as the daemon would at its start, and prints what would be in force.</summary>
 internal static class CheckConfigCommand
 {
-    public static int Run(ConfigurationSources sources)
+    /// <summary>Checks and prints.</summary>
+    /// <param name="sources">Flags and environment.</param>
+    /// <param name="unitEnvironment">The environment file of the unit, which counts where nothing says where the settings are from: then it is the service that is asked about.</param>
+    public static int Run(ConfigurationSources sources, string unitEnvironment = EnvironmentFile.OfUnit)
     {
+        if (sources.IsOpen && EnvironmentFile.Read(unitEnvironment) is { } variables)
+        {
+            Console.WriteLine($"as the unit has it, with the variables of {unitEnvironment}");
+            sources = sources.WithEnvironment(variables);
+        }
+
         ExporterOptions options = sources.Load();
         Console.WriteLine($"{sources.FilePath ?? "no configuration file"}: ok");
         Console.WriteLine($"listens on {string.Join(", ", options.ListenAddresses)}, metrics at {options.TelemetryPath}");
@@ -33,6 +43,11 @@ internal static class CheckConfigCommand
             Console.WriteLine(options.Collectors.TryGetValue(entry.Name, out TimeSpan interval)
                 ? $"collector {entry.Name}: every {Values.Format(interval)}"
                 : $"collector {entry.Name}: off");
+        }
+
+        if (options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable) is { } directory && FileOwner.OfTarget(directory) is { IsDirectory: false })
+        {
+            throw new ConfigurationException($"--{Settings.RecorderPath}: '{directory}' is no directory: no incident could be recorded");
         }
 
         return ExitCode.Ok;

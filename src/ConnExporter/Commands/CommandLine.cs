@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using ConnExporter.Terminal;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Commands;
@@ -12,25 +15,30 @@ namespace ConnExporter.Commands;
 internal static class CommandLine
 {
     private const string Negation = "--no-";
+
+    // Nothing is read from a file that an argument names with an @: what begins so is text, such as a line of multilog.
+    private static readonly ParserConfiguration Text = new() { ResponseFileTokenReplacer = null };
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON; the schema is in docs/diagnosis-json.md." };
     private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
     private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
-    private static readonly Argument<string[]> Asked = new("TEXT") { Description = "As many words as it takes. Without any: lists the topics.", Arity = ArgumentArity.ZeroOrMore };
+    private static readonly Argument<string[]> Asked = new("TEXT") { Description = "As many words as it takes; - reads standard input. Without any: lists the topics.", Arity = ArgumentArity.ZeroOrMore };
 
     /// <summary>Parses and runs.</summary>
     /// <param name="args">The arguments after the program's name.</param>
     /// <returns>An <see cref="ExitCode"/>.</returns>
     public static int Run(string[] args)
     {
+        args = args is [ExplainCommand.Name, ..] ? ExplainCommand.Decode(args) : args;
         var flags = Settings.All.Select(ToFlag).ToImmutableArray();
         RootCommand root = Build(flags);
-        ParseResult parsed = root.Parse(args);
+        ParseResult parsed = root.Parse(ApartFromEmptyValues(args, root), Text);
         try
         {
             // The library answers --help and --version; its own complaints are a page long and end with 1.
             if (parsed.Action is not (null or CommandAction or ParseErrorAction))
             {
-                return parsed.Invoke();
+                // Nor does it know what to say of an output that cannot be written.
+                return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
             }
 
             Complain(parsed, args, root);
@@ -52,14 +60,14 @@ internal static class CommandLine
         };
         root.Subcommands.Add(new Command("serve", "Sample and serve the metrics page until told to stop (the default).") { Action = new CommandAction(Serve) });
         root.Subcommands.Add(new Command("metrics", "Print one metrics page to standard output.") { Action = new CommandAction(MetricsCommand.Run) });
-        root.Subcommands.Add(new Command("check-config", "Check flags, environment and configuration file, and say what would be in force.") { Action = new CommandAction(CheckConfigCommand.Run) });
+        root.Subcommands.Add(new Command("check-config", "Check flags, environment and configuration file, and say what would be in force.") { Action = new CommandAction(sources => CheckConfigCommand.Run(sources)) });
         root.Subcommands.Add(new Command("diagnose", "Look at this host once: what is running out, who holds it, when it will be gone, what to do. Ends with 0 (nothing), 1 (warning), 2 (critical), 3 (could not tell).")
         {
             Options = { Json, Watch, Lang },
             Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, parsed.GetValue(Json), parsed.GetValue(Watch), ReadLanguage(parsed))),
         });
         root.Subcommands.Add(Incidents());
-        root.Subcommands.Add(new Command("explain", "Explain a finding, an error message, a line of the kernel's log, a setting or an old habit: symptom, proof, cause, remedies.")
+        root.Subcommands.Add(new Command(ExplainCommand.Name, "Explain a finding, an error message, a line of the kernel's log, a setting or an old habit: symptom, proof, cause, remedies.")
         {
             Arguments = { Asked },
             Options = { Lang },
@@ -76,11 +84,26 @@ internal static class CommandLine
             option.Action = new VersionAction();
         }
 
+        // Left alone it asks the framework for the width, which switches a terminal to another mode.
+        foreach (HelpAction help in root.Options.OfType<HelpOption>().Select(option => option.Action).OfType<HelpAction>().Where(_ => !Console.IsOutputRedirected))
+        {
+            help.MaxWidth = TerminalStyle.Plain.Width;
+        }
+
         return root;
+    }
+
+    // The library takes '--flag=' (and '--flag:', which is the same to it) for a flag without a value, and the next argument for the value.
+    private static string[] ApartFromEmptyValues(string[] args, RootCommand root)
+    {
+        HashSet<string> known = [.. root.Options.Concat(root.Subcommands.SelectMany(command => command.Options.Concat(command.Subcommands.SelectMany(nested => nested.Options)))).Select(option => option.Name)];
+        int end = Array.IndexOf(args, "--");
+        return [.. args.SelectMany((arg, i) => (end < 0 || i < end) && arg is [.., '=' or ':'] && known.Contains(arg[..^1]) ? [arg[..^1], ""] : new[] { arg })];
     }
 
     private static int Serve(ConfigurationSources sources)
     {
+        OpenFileLimit.RefuseTooLow(DescriptorReserve.Limit);
         OwnCode.Load();
         return ServeCommand.Run(sources);
     }
@@ -129,7 +152,7 @@ internal static class CommandLine
         foreach (string token in parsed.UnmatchedTokens)
         {
             // The value of a switch that is neither true nor false is taken for an argument of its own.
-            if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && arg.EndsWith("=" + token, StringComparison.Ordinal)) is { } given)
+            if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && (arg.EndsWith("=" + token, StringComparison.Ordinal) || (token.Length == 0 && arg.EndsWith(':')))) is { } given)
             {
                 throw new ConfigurationException($"{given[..^(token.Length + 1)]}: '{token}': expected true or false");
             }

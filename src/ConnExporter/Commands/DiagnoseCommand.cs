@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Immutable;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using ConnExporter.Census;
@@ -20,8 +19,8 @@ internal static class DiagnoseCommand
     // Rates take two samples; the collectors of counters and listeners read once a second.
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(5);
-    private static readonly string[] FromConntrack = ["conntrack_exhausting", "conntrack_dropping", "nat_ports_exhausting"];
-    private static readonly string[] Twice = ["counters", "listeners", "conntrack"];
+    private static readonly string[] FromConntrack = ["conntrack_exhausting", "conntrack_dropping", "nat_ports_exhausting", "conntrack_insertions_failing"];
+    private static readonly string[] Twice = ["counters", "listeners", "conntrack", "neighbours"];
     private static readonly JsonWriterOptions JsonOptions = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Runs it.</summary>
@@ -33,21 +32,24 @@ internal static class DiagnoseCommand
     public static int Run(ConfigurationSources sources, bool asJson, bool watch, Language? language)
     {
         ExporterOptions options = sources.Load();
-        var book = TextBook.Of(language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable));
+        var book = TextBook.Of(asJson ? language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable) : LocaleOutput.Begin(language));
         var style = TerminalStyle.OfOutput(Environment.GetEnvironmentVariable);
         while (true)
         {
             ReadOnlyMemory<byte> json = Look(options, book);
             using var document = JsonDocument.Parse(json);
-            string report = asJson ? Encoding.UTF8.GetString(json.Span) + "\n" : DiagnosisText.Render(document.RootElement, book, style);
-            if (watch && !asJson)
+            if (asJson)
+            {
+                PlainOutput.WriteJson(json.Span);
+            }
+            else
             {
                 // In place: home, then what the last report had more.
-                Console.Out.Write(style.Colour ? "\u001b[H\u001b[2J" : "");
+                Console.Out.Write(watch && style.Colour ? "\u001b[H\u001b[2J" : "");
+                Console.Out.Write(DiagnosisText.Render(document.RootElement, book, style));
+                Console.Out.Flush();
             }
 
-            Console.Out.Write(report);
-            Console.Out.Flush();
             if (!watch)
             {
                 return ExitCodeOf(document.RootElement);
@@ -63,7 +65,7 @@ internal static class DiagnoseCommand
         long start = time.GetTimestamp();
         var defects = new List<NotSeen>();
         using var sampling = new OneShotSampling(options, time, Serilog.Core.Logger.None);
-        var running = RunningExporter.Ask(options, book.Language.Tag());
+        var running = RunningExporter.Ask(options, book.Language.Tag(), time.GetUtcNow());
         Thresholds atOnce = options.Thresholds with { For = TimeSpan.Zero, Linger = TimeSpan.Zero };
         var diagnostician = new Diagnostician(RuleList.All, atOnce, time, (rule, e) => defects.Add(new NotSeen(rule, $"a defect in this program, please report it: {e.Message}")));
         running.Prime(diagnostician);
@@ -74,7 +76,7 @@ internal static class DiagnoseCommand
         defects.Clear();
         Snapshot second = sampling.Wait(now => time.GetElapsedTime(start) > BetweenLooks && Twice.All(name => IsNewer(now, first, name)));
         Snapshot snapshot = second with { Report = diagnostician.Look(second) };
-        var notSeen = new List<NotSeen>([.. NotSeen.Of(snapshot), .. defects, .. MissingHistory(running, book)]);
+        var notSeen = new List<NotSeen>([.. NotSeen.Of(snapshot, book), .. defects, .. MissingHistory(running, options, book)]);
         return Document(snapshot, book, notSeen, ReadConntrack(options, snapshot.Report, notSeen), running);
     }
 
@@ -103,9 +105,14 @@ internal static class DiagnoseCommand
         return index < 0 || now.Collectors[index].Outcome != Outcome.Ok || now.Collectors[index].LastSuccessTimestamp != before.Collectors[before.IndexOf(collector)].LastSuccessTimestamp;
     }
 
-    private static IEnumerable<NotSeen> MissingHistory(RunningExporter running, TextBook book)
+    private static IEnumerable<NotSeen> MissingHistory(RunningExporter running, ExporterOptions options, TextBook book)
     {
-        if (running.HasTold)
+        if (running.Doubt is { } doubt)
+        {
+            yield return new NotSeen("history", book["cli.socket_doubted", ("path", doubt.Path), ("reason", doubt.Reason)]);
+        }
+
+        if (running.IsTrusted)
         {
             yield break;
         }
@@ -119,7 +126,9 @@ internal static class DiagnoseCommand
         string slow = string.Join(", ", RuleList.All.Where(rule => rule.NeedsHistory).Select(rule => rule.Id));
         if (slow.Length > 0)
         {
-            yield return new NotSeen(slow, book["cli.needs_history", ("address", running.Address)]);
+            yield return new NotSeen(slow, running.HasTold
+                ? book["cli.daemon_unknown", ("address", running.Address), ("path", LocalSocket.PathToAsk(options.Web))]
+                : book["cli.needs_history", ("address", running.Address)]);
         }
     }
 
@@ -129,20 +138,18 @@ internal static class DiagnoseCommand
         DiagnosisReport report = snapshot.Report!;
         ImmutableArray<Finding> findings =
         [
-            .. report.Findings.Select(finding => running.Findings.FirstOrDefault(found => found.Id == finding.Id && found.Netns == finding.Netns) is { } before && before.Since < finding.Since
-                ? finding with { Since = before.Since }
-                : finding),
+            .. report.Findings.Select(running.Date),
         ];
         ImmutableArray<JsonElement> slow =
         [
             .. running.Findings
                 .Where(found => RuleList.All.Any(rule => rule.NeedsHistory && rule.Id == found.Id) && !findings.Any(finding => finding.Id == found.Id && finding.Netns == found.Netns))
-                .Select(found => found.Json),
+                .Select(found => found.Json).OfType<JsonElement>(),
         ];
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, JsonOptions))
         {
-            ReportJson.Write(json, snapshot with { Report = report with { Findings = findings } }, Environment.MachineName, book, notSeen, conntrack, slow);
+            ReportJson.Write(json, snapshot with { Report = report with { Findings = findings } }, HostName.Current, book, notSeen, conntrack, slow);
         }
 
         return buffer.WrittenMemory;

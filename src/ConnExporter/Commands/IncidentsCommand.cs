@@ -28,8 +28,16 @@ internal static class IncidentsCommand
             return ExitCode.CouldNotTell;
         }
 
-        var book = TextBook.Of(language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable));
-        Console.Out.Write(asJson ? Json(json => WriteList(json, store, incidents)) : Text(store, incidents, book));
+        var book = TextBook.Of(asJson ? Language.English : LocaleOutput.Begin(language));
+        if (asJson)
+        {
+            WriteJson(json => WriteList(json, store, incidents));
+        }
+        else
+        {
+            Console.Out.Write(Text(store, incidents, book));
+        }
+
         return ExitCode.Ok;
     }
 
@@ -63,12 +71,20 @@ internal static class IncidentsCommand
 
         try
         {
-            Console.Out.Write(asJson ? Json(json => WriteRecords(json, store, records)) : Text(store, found[0], number is null ? found[0].Worst : records[0], language));
+            if (asJson)
+            {
+                WriteJson(json => WriteRecords(json, store, records));
+            }
+            else
+            {
+                Console.Out.Write(Text(store, found[0], number is null ? found[0].Worst : records[0], language));
+            }
+
             return ExitCode.Ok;
         }
         catch (IncidentException e)
         {
-            Console.Error.WriteLine($"conn-exporter: {e.Message}");
+            Console.Error.WriteLine($"conn-exporter: {Visible.Of(e.Message)}");
             return ExitCode.CouldNotTell;
         }
     }
@@ -99,7 +115,7 @@ internal static class IncidentsCommand
         text.Append(CultureInfo.InvariantCulture, $"{TextLayout.Pad("ID", 22)}{TextLayout.Pad(book["cli.incidents.lasted"], 14)}{TextLayout.Pad(book["cli.incidents.worst"], 10)}{book["cli.incidents.findings"]}\n");
         foreach (Incident incident in incidents)
         {
-            string lasted = incident.EndedAt is { } end ? TextBook.FormatTime(end - incident.BeganAt) : book["cli.incidents.open"];
+            string lasted = incident.Lasted is { } time ? TextBook.FormatTime(time) : incident.EndedAt is null ? book["cli.incidents.open"] : "–";
             text.Append(CultureInfo.InvariantCulture, $"{TextLayout.Pad(incident.Id, 22)}{TextLayout.Pad(lasted, 14)}{TextLayout.Pad(book["severity." + incident.Worst.Severity], 10)}{Findings(store, incident)}\n");
         }
 
@@ -115,7 +131,7 @@ internal static class IncidentsCommand
         }
         catch (IncidentException e)
         {
-            return $"({e.Message})";
+            return $"({Visible.Of(e.Message)})";
         }
     }
 
@@ -125,7 +141,7 @@ internal static class IncidentsCommand
 
     private static string Text(IncidentStore store, Incident incident, IncidentRecord record, Language? language)
     {
-        var book = TextBook.Of(language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable));
+        var book = TextBook.Of(LocaleOutput.Begin(language));
         var style = TerminalStyle.OfOutput(Environment.GetEnvironmentVariable);
         return store.Read(record, root => Text(root, incident, record, book, style));
     }
@@ -169,7 +185,7 @@ internal static class IncidentsCommand
         json.WriteEndArray();
     }
 
-    private static string Json(Action<Utf8JsonWriter> write)
+    private static void WriteJson(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, JsonOptions))
@@ -177,6 +193,6 @@ internal static class IncidentsCommand
             write(json);
         }
 
-        return Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
+        PlainOutput.WriteJson(buffer.WrittenSpan);
     }
 }

@@ -1,8 +1,11 @@
+using System.Text;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Terminal;
+using ConnExporter.Texts;
 using Serilog;
 
 namespace ConnExporter.Commands;
@@ -19,10 +22,20 @@ internal static class MetricsCommand
         using var sampling = new OneShotSampling(options, time, log);
         Snapshot snapshot = sampling.Wait();
         var diagnosis = new Diagnostician(RuleList.All, options.Thresholds, time, (rule, e) => log.Error(e, "Rule {Rule} failed: a defect in this program", rule));
-        var page = new ExpositionWriter(ExpositionFormat.Text);
+        var page = new ExpositionWriter();
         MetricsPage.Write(page, snapshot with { Report = diagnosis.Look(snapshot) });
-        using Stream output = Console.OpenStandardOutput();
-        output.Write(page.Page);
+        ReadOnlySpan<byte> text = page.ToText(ExpositionFormat.Text);
+        if (!Console.IsOutputRedirected)
+        {
+            Console.Out.Write(ForTerminal(text));
+            return ExitCode.Ok;
+        }
+
+        using Stream output = PlainOutput.Open(1);
+        output.Write(text);
         return ExitCode.Ok;
     }
+
+    /// <summary>The page for people. Names come from others: what commands a terminal is shown, not done. A program gets the page as it is.</summary>
+    internal static string ForTerminal(ReadOnlySpan<byte> page) => string.Join('\n', Encoding.UTF8.GetString(page).Split('\n').Select(Visible.Of));
 }

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
@@ -15,10 +14,11 @@ using ConnExporter.Web.Connections;
 using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
 using Serilog;
+using SystemdNotifier = ConnExporter.Hosting.SystemdNotifier;
 
 namespace ConnExporter.Commands;
 
@@ -35,17 +35,21 @@ internal static class ServeCommand
         using Logging logging = new(options, Environment.GetEnvironmentVariable);
         using var systemd = new SystemdNotifier(Environment.GetEnvironmentVariable, time, logging.Logger);
         var store = new SnapshotStore(Snapshot.Empty(time));
-        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger);
+        var registry = new MetricRegistry();
+        var durations = new Durations(registry);
+        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger, durations);
         var diagnostician = new Diagnostician(
             RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
-        using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), KernelRelease(options), time, logging.Logger);
+        using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), ReadKernel(options, "osrelease") ?? "unknown", ReadKernel(options, "random/boot_id"), time, logging.Logger);
         using var diagnosis = new DiagnosisLoop(diagnostician, store, recorder, logging.Logger);
         var reload = new ConfigurationReload(sources, options, sampler, diagnostician, recorder, store, systemd, logging, time);
-        StatusRoutes? page = options.HasPage ? Page(options, store, diagnostician, recorder, time) : null;
+        using DiskThread? disk = options.HasPage && recorder.Store is { } records ? new DiskThread(records.Directory, time, logging.Logger) : null;
+        StatusRoutes page = Page(options, store, diagnostician, recorder, disk, time);
         try
         {
             using var web = new WebServer(options, time, logging.Logger);
-            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, page).GetAwaiter().GetResult();
+            var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store, registry), page, options.HasPage);
+            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, host => web.AddTo(host, endpoints.HandleAsync, durations)).GetAwaiter().GetResult();
         }
         catch (AccessFilesException e)
         {
@@ -59,46 +63,61 @@ internal static class ServeCommand
         }
     }
 
-    private static StatusRoutes Page(ExporterOptions options, SnapshotStore store, Diagnostician diagnostician, FlightRecorder recorder, TimeProvider time)
+    private static StatusRoutes Page(ExporterOptions options, SnapshotStore store, Diagnostician diagnostician, FlightRecorder recorder, DiskThread? disk, TimeProvider time)
     {
-        var site = new PageSite(Environment.MachineName, options.TelemetryPath) { HasIncidents = recorder.Store is not null };
-        return new StatusRoutes(new StatusSite(store, diagnostician, time, site), recorder.Store is { } records ? new IncidentPages(records) : null);
+        var site = new PageSite(HostName.Current, options.TelemetryPath) { HasIncidents = recorder.Store is not null };
+        return new StatusRoutes(new StatusSite(store, diagnostician, time, site), disk is not null ? new IncidentPages(recorder.Store!, disk) : null);
     }
 
-    private static string KernelRelease(ExporterOptions options)
+    // Not every tree that stands in for /proc has it.
+    private static string? ReadKernel(ExporterOptions options, string name)
     {
-        using ProcFile release = new ProcFs(options.ProcPath).File("sys/kernel/osrelease");
+        using ProcFile file = new ProcFs(options.ProcPath).File($"sys/kernel/{name}");
         try
         {
-            return Encoding.ASCII.GetString(release.Read()).Trim();
+            return Encoding.ASCII.GetString(file.Read()).Trim();
         }
         catch (KernelReadException)
         {
-            // Not every tree that stands in for /proc has it.
-            return "unknown";
+            return null;
         }
     }
 
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, StatusRoutes? page)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, Action<IWebHostBuilder> serve)
     {
-        var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store), page);
+        BackgroundService[] background = [sampler, diagnosis, new StartMemory(logging.Logger)];
+
+        // The runtime hands SIGHUP to a thread that answers requests; the files that it is about may be on a disk that hangs.
+        using var reloading = new AskedThread(
+            "reload",
+            every: null,
+            _ =>
+            {
+                web.Reload();
+                reload.Run();
+            },
+            () => reload.Held(AskedThread.HeldAfter),
+            e => logging.Logger.Error(e, "Reading the configuration again failed, a defect in this program; the old one stays in force"),
+            TimeProvider.System);
 
         // Not a WebApplication: routing, filters and error pages come with it, which nothing here needs and every host would have to hold in memory.
         using IHost host = new HostBuilder()
             .ConfigureLogging(logs => logs.AddSerilog(logging.Logger))
-            .ConfigureWebHost(builder => web.AddTo(builder, endpoints.HandleAsync), settings => settings.SuppressEnvironmentConfiguration = true)
+            .ConfigureWebHost(serve, settings => settings.SuppressEnvironmentConfiguration = true)
             .ConfigureServices(services =>
             {
                 services.Configure<HostOptions>(settings => settings.ShutdownTimeout = ShutdownPatience);
-                services.AddSingleton<IHostLifetime>(provider => new SignalLifetime(provider.GetRequiredService<IHostApplicationLifetime>(), () =>
+
+                // Always, not by UseSystemd(): that looks for a parent of the name systemd, which not every service manager has.
+                services.AddSingleton<ISystemdNotifier>(systemd);
+                services.AddSingleton<IHostLifetime, SystemdLifetime>();
+                services.AddHostedService(provider => new Signals(provider.GetRequiredService<IHostApplicationLifetime>(), () => _ = reloading.Ask()));
+                services.AddHostedService(provider => new Opening(options, web, store, sampler, reloading, logging, provider.GetRequiredService<IServer>()));
+                foreach (BackgroundService service in background)
                 {
-                    web.Reload();
-                    reload.Run();
-                }));
-                services.AddHostedService(_ => sampler);
-                services.AddHostedService(_ => diagnosis);
-                services.AddHostedService(_ => new StartMemory(logging.Logger));
+                    services.AddSingleton<IHostedService>(service);
+                }
             })
             .Build();
 
@@ -106,25 +125,13 @@ internal static class ServeCommand
         {
             await host.StartAsync();
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (ListenException e)
         {
             // One line is enough for whoever has to act on it.
-            await Console.Error.WriteLineAsync($"conn-exporter: cannot listen on {(options.Web.SystemdSocket ? "the sockets of systemd" : string.Join(", ", options.ListenAddresses))}: {(e.InnerException ?? e).Message.TrimEnd('.')}; choose another with --web.listen-address, or find who holds it with 'ss -ltnp'");
+            await Console.Error.WriteLineAsync($"conn-exporter: {e.Message}");
             return ExitCode.CannotBind;
         }
 
-        await web.WarmUpAsync();
-        using WebWatch watch = web.Watch(store, logging);
-
-        // Only now: who cannot listen has nothing to say of the host.
-        sampler.Apply(options);
-        logging.ShowFrameworkWarnings();
-        logging.Logger.Information(
-            "conn-exporter {Version} listens on {Addresses}", BuildVersion.Version, string.Join(", ", host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses));
-        systemd.Ready();
-        host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(systemd.Stopping);
-        await host.WaitForShutdownAsync();
-        logging.Logger.Information("conn-exporter ends");
-        return ExitCode.Ok;
+        return await BackgroundEnd.WaitAsync(host, background, logging.Logger);
     }
 }

@@ -39,7 +39,9 @@ internal static class ConfigFile
             Setting? setting = Settings.Find(name);
             switch (value)
             {
-                case YamlMappingNode nested when setting is null ? Settings.All.Any(known => known.Key.StartsWith(name + ".", StringComparison.Ordinal)) : setting.Kind == SettingKind.Switch:
+                case YamlScalarNode when setting is null && YamlScalar.IsNull(value) && IsSection(name):
+                    break;
+                case YamlMappingNode nested when setting is null ? IsSection(name) : setting.Kind == SettingKind.Switch:
                     Walk(path, name + ".", nested, values);
                     break;
                 case YamlSequenceNode sequence when setting is { Repeatable: true }:
@@ -51,11 +53,24 @@ internal static class ConfigFile
                         throw new ConfigurationException($"{place}: no such key{Suggestion.For(name, Settings.All.Select(known => known.Key))}");
                     }
 
-                    values.Add(new Given(setting, Scalar(place, value), place));
+                    if (!YamlScalar.IsNull(value))
+                    {
+                        values.Add(new Given(setting, setting.Kind == SettingKind.Switch ? Switch(place, value) : Scalar(place, value), place));
+                    }
+
                     break;
             }
         }
     }
+
+    private static bool IsSection(string name) => Settings.All.Any(known => known.Key.StartsWith(name + ".", StringComparison.Ordinal));
+
+    private static string Switch(string place, YamlNode node) => YamlScalar.Boolean(node) switch
+    {
+        true => "true",
+        false => "false",
+        null => Scalar(place, node),
+    };
 
     private static string Scalar(string place, YamlNode node) =>
         node is YamlScalarNode { Value: { } text } ? text : throw new ConfigurationException($"{place}: expected one value");

@@ -21,6 +21,13 @@ internal sealed class ConfigurationSources
         variables = [.. Variables(environment)];
     }
 
+    /// <summary>Whether it is left open where the settings are from: no variable sets any, and no flag names a file.</summary>
+    public bool IsOpen => variables.Count == 0 && FilePath is null;
+
+    /// <summary>The same flags with another environment.</summary>
+    /// <exception cref="ConfigurationException">A variable with our prefix that is no setting's.</exception>
+    public ConfigurationSources WithEnvironment(IDictionary environment) => new(flags, environment);
+
     /// <summary>The configuration file, if one was named.</summary>
     /// <exception cref="ConfigurationException">It was named with nothing for a name.</exception>
     public string? FilePath => flags.Concat(variables).FirstOrDefault(given => given.Setting.Key == Settings.ConfigFile) is { } given ? Values.Path(given) : null;
@@ -46,7 +53,7 @@ internal sealed class ConfigurationSources
 
         return new ExporterOptions
         {
-            ListenAddresses = [.. All(given, "web.listen-address").Select(Values.ListenAddress)],
+            ListenAddresses = ListenAddresses(All(given, "web.listen-address")),
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
             HasPage = !Values.Switch(One(given, "web.disable-page")),
             Web = new WebOptions(
@@ -54,7 +61,10 @@ internal sealed class ConfigurationSources
                 Values.Switch(One(given, "web.systemd-socket")),
                 Values.Count(One(given, Settings.MaxRequests)),
                 Values.Count(One(given, Settings.MaxConnections)),
-                Values.Count(One(given, Settings.MaxConnectionsPerAddress))),
+                Values.Count(One(given, Settings.MaxConnectionsPerAddress)))
+            {
+                LocalSocket = given[Settings.LocalSocket].Select(Values.SocketPath).FirstOrDefault(),
+            },
             ProcPath = Values.Directory(One(given, "path.procfs")),
             SysPath = Values.Path(One(given, "path.sysfs")),
             RootPath = Values.Path(One(given, "path.rootfs")),
@@ -75,8 +85,27 @@ internal sealed class ConfigurationSources
                 Values.Count(One(given, Settings.CensusKeys)),
                 Values.Count(One(given, Settings.CensusFoldV4)),
                 Values.Count(One(given, Settings.CensusFoldV6)),
-                Values.Switch(One(given, Settings.CensusIdleAges))),
+                Values.Switch(One(given, Settings.CensusIdleAges)),
+                Values.Switch(One(given, Settings.CensusProbePorts))),
         };
+    }
+
+    // The second would be told that the first is in the way. Port 0 is another one each time.
+    private static ImmutableArray<ListenAddress> ListenAddresses(IEnumerable<Given> given)
+    {
+        ImmutableArray<ListenAddress>.Builder addresses = ImmutableArray.CreateBuilder<ListenAddress>();
+        foreach (Given one in given)
+        {
+            ListenAddress address = Values.ListenAddress(one);
+            if ((address.Port != 0 || address.UnixPath is not null) && addresses.Contains(address))
+            {
+                throw one.Wrong("the address is given twice");
+            }
+
+            addresses.Add(address);
+        }
+
+        return addresses.ToImmutable();
     }
 
     private static ImmutableDictionary<string, TimeSpan> EnabledCollectors(ILookup<string, Given> given)
@@ -105,6 +134,9 @@ internal sealed class ConfigurationSources
                 break;
             case SettingKind.ListenAddress:
                 Values.ListenAddress(value);
+                break;
+            case SettingKind.SocketPath:
+                Values.SocketPath(value);
                 break;
             case SettingKind.UrlPath:
                 Values.UrlPath(value);

@@ -66,7 +66,12 @@ internal sealed record ExporterOptions
 /// <param name="FoldV4">Bits of an IPv4 peer's address that are told apart.</param>
 /// <param name="FoldV6">Bits of an IPv6 peer's address that are told apart.</param>
 /// <param name="IdleAges">Whether the idle times of ESTABLISHED sockets are asked for, which takes each socket's lock.</param>
-internal sealed record CensusOptions(int Top, int Destinations, int Keys, int FoldV4, int FoldV6, bool IdleAges);
+/// <param name="ProbePorts">Whether the kernel is asked for an ephemeral port where most of them are in use.</param>
+internal sealed record CensusOptions(int Top, int Destinations, int Keys, int FoldV4, int FoldV6, bool IdleAges, bool ProbePorts = true)
+{
+    /// <summary>Whether all holders are looked for in the first census, whatever that costs: for a single look.</summary>
+    public bool AllAtOnce { get; init; }
+}
 
 /// <summary>How log lines look.</summary>
 internal enum LogFormat
@@ -86,6 +91,9 @@ internal enum LogFormat
 /// <param name="MaxConnectionsPerAddress">Of these, from one IPv4 address or IPv6 /64.</param>
 internal sealed record WebOptions(string? ConfigFile, bool SystemdSocket, int MaxRequests, int MaxConnections, int MaxConnectionsPerAddress)
 {
+    /// <summary>The Unix socket by which <c>diagnose</c> asks; null where none was named.</summary>
+    public string? LocalSocket { get; init; }
+
     public static WebOptions Default { get; } = new(null, SystemdSocket: false, 64, 160, 40);
 }
 

@@ -23,6 +23,9 @@ internal enum SettingKind
     /// <summary>A path in a file system.</summary>
     Path,
 
+    /// <summary>The absolute path of a Unix socket.</summary>
+    SocketPath,
+
     /// <summary>A path in a URL.</summary>
     UrlPath,
 

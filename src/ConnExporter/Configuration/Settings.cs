@@ -10,6 +10,7 @@ internal static class Settings
     public const string VariablePrefix = "CONN_EXPORTER_";
     public const string ConfigFile = "config.file";
     public const string WebConfigFile = "web.config.file";
+    public const string LocalSocket = "web.local-socket";
     public const string MaxRequests = "web.max-requests";
     public const string MaxConnections = "web.max-connections";
     public const string MaxConnectionsPerAddress = "web.max-connections-per-address";
@@ -18,6 +19,10 @@ internal static class Settings
     public const string CensusTop = "collector.census.top";
     public const string CensusDestinations = "collector.census.destinations";
     public const string CensusKeys = "collector.census.keys";
+
+    /// <summary>Tables of so many keys are 30 MB where all are full: more would not fit what the packaged unit permits.</summary>
+    public const int MostCensusKeys = 131_072;
+
     public const string CensusFoldV4 = "collector.census.fold-v4";
     public const string CensusFoldV6 = "collector.census.fold-v6";
     public const string RecorderPath = "recorder.path";
@@ -25,12 +30,14 @@ internal static class Settings
     public const string RecorderMaxBytes = "recorder.max-bytes";
     public const string RecorderInterval = "recorder.interval";
     public const string CensusIdleAges = "collector.census.idle-ages";
+    public const string CensusProbePorts = "collector.census.probe-ports";
 
     /// <summary>All settings, in the order of the help text.</summary>
     public static ImmutableArray<Setting> All { get; } =
     [
         new("web.listen-address", SettingKind.ListenAddress, ":9057", "Address to listen on, [host]:port or unix:/path; may be given several times."),
         new("web.systemd-socket", SettingKind.Switch, "false", "Listen on the sockets that systemd passes on (a .socket unit) instead of web.listen-address."),
+        new(LocalSocket, SettingKind.SocketPath, null, "Unix socket by which diagnose asks the daemon; without it diagnose.sock in the RuntimeDirectory of the unit, and without that none is served."),
         new("web.telemetry-path", SettingKind.UrlPath, "/metrics", "Path of the metrics page."),
         new("web.disable-page", SettingKind.Switch, "false", "Switch off the status page and /api/v1; at / is a link to the metrics then."),
         new(WebConfigFile, SettingKind.Path, null, "YAML file with TLS, client certificates, users and passwords, as Prometheus's exporters read it."),
@@ -42,10 +49,11 @@ internal static class Settings
         .. CollectorList.All.SelectMany(CollectorSettings),
         new(CensusTop, SettingKind.Count, "20", "Rows of each family that names holders, 1 to 200; the rest is summed in the row 'other'."),
         new(CensusDestinations, SettingKind.Count, "50", "Rows of the family of destinations, 1 to 200."),
-        new(CensusKeys, SettingKind.Count, "65536", "Distinct peers, destinations, units and ports counted exactly, 1000 to 1000000; beyond it with a known error."),
+        new(CensusKeys, SettingKind.Count, "65536", "Distinct peers, destinations, units and ports counted exactly, 1000 to 131072; beyond it with a known error."),
         new(CensusFoldV4, SettingKind.Count, "32", "Leading bits of IPv4 peers that are told apart, 8 to 32."),
         new(CensusFoldV6, SettingKind.Count, "128", "Leading bits of IPv6 peers that are told apart, 16 to 128."),
         new(CensusIdleAges, SettingKind.Switch, "false", "Ask how long ESTABLISHED sockets have been idle; costly with many."),
+        new(CensusProbePorts, SettingKind.Switch, "true", "Where 80 % of the ephemeral ports are in use, ask the kernel for one, by a connect() on loopback that nobody answers."),
         .. ThresholdSettings.All,
         new(RecorderPath, SettingKind.Path, null, "Directory for records of incidents; without it the StateDirectory of the unit, and without that none are kept."),
         new(RecorderMaxCount, SettingKind.Count, "200", "Records of incidents that are kept; the oldest goes first."),

@@ -4,11 +4,14 @@ namespace ConnExporter.Configuration;
 internal static class Suggestion
 {
     /// <summary>A half sentence to append to a complaint, with a leading semicolon; empty where nothing is near.</summary>
-    public static string For(string wrong, IEnumerable<string> names)
+    public static string For(string wrong, IEnumerable<string> names) => Of(wrong, names) is { } name ? $"; did you mean '{name}'?" : "";
+
+    /// <summary>The name; null where nothing is near.</summary>
+    public static string? Of(string wrong, IEnumerable<string> names)
     {
         // A name that differs in length by more than may be wrong with it is not looked at: what is wrong can be a whole file.
         (string? name, int distance) = names.Where(name => Math.Abs(name.Length - wrong.Length) <= Most(name)).Select(name => ((string?)name, Distance(wrong, name))).DefaultIfEmpty((null, int.MaxValue)).MinBy(pair => pair.Item2);
-        return name is not null && distance <= Most(name) ? $"; did you mean '{name}'?" : "";
+        return name is not null && distance <= Most(name) ? name : null;
     }
 
     private static int Most(string name) => Math.Max(2, name.Length / 3);

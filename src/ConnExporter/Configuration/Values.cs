@@ -19,6 +19,15 @@ internal static class Values
     // sun_path has 108 bytes (unix(7)), the last one a NUL.
     private const int LongestUnixPath = 107;
 
+    // RFC 3986 §3.3, without the percent sign.
+    private const string PathCharacters = "/-._~!$&'()*+,;=:@";
+
+    // A request line has 4 kB.
+    private const int LongestUrlPath = 1024;
+
+    // What Endpoints and StatusRoutes answer, and what the API may have next.
+    private static readonly string[] TakenPaths = ["-", "api", "assets", "incidents", "runbooks"];
+
     private static readonly (string Suffix, TimeSpan Unit)[] Units =
     [
         ("ms", TimeSpan.FromMilliseconds(1)), ("s", TimeSpan.FromSeconds(1)), ("m", TimeSpan.FromMinutes(1)), ("h", TimeSpan.FromHours(1)),
@@ -56,7 +65,7 @@ internal static class Values
     {
         (int low, int high) = given.Setting.Key switch
         {
-            Settings.CensusKeys => (1000, 1_000_000),
+            Settings.CensusKeys => (1000, Settings.MostCensusKeys),
             Settings.CensusFoldV4 => (8, 32),
             Settings.CensusFoldV6 => (16, 128),
             Settings.MaxRequests => (1, 1000),
@@ -95,7 +104,7 @@ internal static class Values
         if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
             string path = text[UnixPrefix.Length..];
-            return path.StartsWith('/') && !path.Contains('\0', StringComparison.Ordinal) && System.Text.Encoding.UTF8.GetByteCount(path) <= LongestUnixPath
+            return CanBeSocket(path)
                 ? new ListenAddress(null, 0) { UnixPath = path }
                 : throw given.Wrong($"expected an absolute path of at most {LongestUnixPath} bytes after unix:, such as unix:/run/conn-exporter/web.sock");
         }
@@ -119,11 +128,38 @@ internal static class Values
             : throw given.Wrong("expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057");
     }
 
-    /// <summary>A path that begins with a slash.</summary>
-    public static string UrlPath(Given given) =>
-        given.Text.Length > 1 && given.Text[0] == '/' && !given.Text.Any(c => c is '?' or '#' or ' ' || char.IsControl(c))
-            ? given.Text.StartsWith("/-/", StringComparison.Ordinal) ? throw given.Wrong("/-/ is taken by the health endpoints") : given.Text
-            : throw given.Wrong("expected a path below /, such as /metrics");
+    /// <summary>The absolute path of a Unix socket.</summary>
+    public static string SocketPath(Given given) =>
+        CanBeSocket(given.Text) ? given.Text : throw given.Wrong($"expected an absolute path of at most {LongestUnixPath} bytes, such as {LocalSocket.PackagedPath}");
+
+    /// <summary>A path of the web server that a request can ask for as it stands, and that nothing else answers.</summary>
+    public static string UrlPath(Given given)
+    {
+        string path = given.Text;
+        if (path.Length < 2 || path[0] != '/')
+        {
+            throw given.Wrong("expected a path below /, such as /metrics");
+        }
+
+        // A client writes other characters encoded, if at all, and '?' and '#' end the path.
+        if (path.FirstOrDefault(c => !char.IsAsciiLetterOrDigit(c) && !PathCharacters.Contains(c, StringComparison.Ordinal)) is not '\0' and var wrong)
+        {
+            throw given.Wrong($"'{(char.IsControl(wrong) ? $"U+{(int)wrong:X4}" : wrong)}' cannot stand in it; letters, digits and {PathCharacters} can");
+        }
+
+        if (path.Length > LongestUrlPath)
+        {
+            throw given.Wrong($"longer than {LongestUrlPath} characters");
+        }
+
+        string[] segments = path[1..].Split('/');
+        if (Array.Exists(segments, segment => segment is "" or "." or ".."))
+        {
+            throw given.Wrong("clients and proxies change '//', '/./', '/../' and a slash at the end before they ask: leave them out");
+        }
+
+        return TakenPaths.Contains(segments[0]) ? throw given.Wrong($"/{segments[0]} is taken by {(segments[0] == "-" ? "the health endpoints" : "the status page")}") : path;
+    }
 
     /// <summary>A path; whether it is there is known when it is used.</summary>
     public static string Path(Given given) => given.Text.Length > 0 && !given.Text.Contains('\0', StringComparison.Ordinal) ? given.Text : throw given.Wrong("expected a path");
@@ -158,6 +194,8 @@ internal static class Values
         "json" => Configuration.LogFormat.Json,
         _ => throw given.Wrong("expected logfmt or json"),
     };
+
+    private static bool CanBeSocket(string path) => path.StartsWith('/') && !path.Contains('\0', StringComparison.Ordinal) && System.Text.Encoding.UTF8.GetByteCount(path) <= LongestUnixPath;
 }
 
 /// <summary>A value as it was given, with the place it was given at.</summary>

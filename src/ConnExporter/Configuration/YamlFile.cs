@@ -1,3 +1,4 @@
+using ConnExporter.Kernel;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
@@ -19,9 +20,14 @@ internal static class YamlFile
     /// <exception cref="ConfigurationException">It cannot be read, or is too large.</exception>
     public static string ReadText(string path, string flag)
     {
+        if (FileOwner.WhyNoFile(path) is { } why)
+        {
+            throw new ConfigurationException($"--{flag}: '{path}' {why}");
+        }
+
         try
         {
-            // Read rather than asked for its length: a pipe has none.
+            // Read rather than asked for its length: what is below /proc has none.
             using FileStream file = File.OpenRead(path);
             byte[] content = new byte[SizeLimit + 1];
             int length = file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
@@ -65,6 +71,7 @@ internal static class YamlFile
         return yaml.Documents switch
         {
             [] or [{ RootNode: YamlScalarNode { Value: null or "" } }] => null,
+            [{ RootNode: { } nothing }] when YamlScalar.IsNull(nothing) => null,
             [{ RootNode: YamlMappingNode root }] => root,
             _ => throw new ConfigurationException($"{path}:1: expected one document with a mapping of keys to values"),
         };

@@ -53,6 +53,9 @@ internal sealed class TopRows<TKey>
     /// <summary>What is not in a row, in a dimension; exact.</summary>
     public long OtherOf(int dimension) => others[dimension];
 
+    /// <summary>The keys of the rows.</summary>
+    public ReadOnlySpan<TKey> Keys => keys.AsSpan(0, Count);
+
     /// <summary>A row, the one with the most first.</summary>
     /// <param name="index">From 0 to <see cref="Count"/>.</param>
     public BoundedCounts<TKey>.Row this[int index]
@@ -62,6 +65,14 @@ internal sealed class TopRows<TKey>
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
             return new BoundedCounts<TKey>.Row(in keys[index], counts.AsSpan(index * stride, stride));
         }
+    }
+
+    /// <summary>Has the next choice favour other keys than those chosen last.</summary>
+    /// <param name="chosen">The <see cref="Keys"/> of an earlier choice.</param>
+    public void Restore(ReadOnlySpan<TKey> chosen)
+    {
+        Count = Math.Min(chosen.Length, keys.Length);
+        chosen[..Count].CopyTo(keys);
     }
 
     /// <summary>Chooses anew from a table, with favour for the keys chosen last.</summary>
@@ -196,9 +207,8 @@ internal sealed class TopRows<TKey>
             for (int dimension = 0; dimension < others.Length; dimension++)
             {
                 others[dimension] -= row.Counts[dimension];
+                Other -= row.Counts[dimension];
             }
-
-            Other -= chosen[i].Guaranteed;
         }
     }
 

@@ -3,6 +3,7 @@ using ConnExporter.Incidents;
 using ConnExporter.Sampling;
 using Microsoft.Extensions.Hosting;
 using Serilog;
+using Serilog.Events;
 
 namespace ConnExporter.Diagnosis;
 
@@ -81,11 +82,11 @@ internal sealed class DiagnosisLoop : BackgroundService
         {
             if (Array.Find(known, before => before.Id == finding.Id && before.Netns == finding.Netns) is not { } before)
             {
-                log.Warning("Finding {Finding} ({Severity}) began in {Netns}: {Instance}", finding.Id, finding.Severity.Label(), finding.Netns, finding.Verdict.Instance);
+                log.Write(LevelOf(finding), "Finding {Finding} ({Severity}) began in {Netns}: {Instance}", finding.Id, finding.Severity.Label(), finding.Netns, finding.Verdict.Instance);
             }
             else if (before.Severity != finding.Severity)
             {
-                log.Warning("Finding {Finding} is {Severity} now in {Netns}: {Instance}", finding.Id, finding.Severity.Label(), finding.Netns, finding.Verdict.Instance);
+                log.Write(LevelOf(finding), "Finding {Finding} is {Severity} now in {Netns}: {Instance}", finding.Id, finding.Severity.Label(), finding.Netns, finding.Verdict.Instance);
             }
         }
 
@@ -96,4 +97,7 @@ internal sealed class DiagnosisLoop : BackgroundService
 
         known = [.. report.Findings];
     }
+
+    // Advice is no warning: whoever is woken by warnings in a log is not woken for it.
+    private static LogEventLevel LevelOf(Finding finding) => finding.Severity >= Severity.Warning ? LogEventLevel.Warning : LogEventLevel.Information;
 }

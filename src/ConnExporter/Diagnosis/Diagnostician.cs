@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ConnExporter.Collectors;
 using ConnExporter.Kernel;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
@@ -11,6 +12,12 @@ internal sealed class Diagnostician
     // Other namespaces in which something held stay on the page for that long.
     private static readonly TimeSpan KeptElsewhere = TimeSpan.FromHours(1);
 
+    // As long as an alert holds on to what it was told last: by then all other namespaces but the very many have been visited.
+    private static readonly TimeSpan AwaitedElsewhere = TimeSpan.FromMinutes(5);
+
+    /// <summary>Findings of namespaces that are not looked at any more, which are kept at most.</summary>
+    public const int BoundElsewhere = 128;
+
     private readonly ImmutableArray<Rule> rules;
     private readonly TimeProvider time;
     private readonly Action<string, Exception> defect;
@@ -19,6 +26,7 @@ internal sealed class Diagnostician
     private readonly ResourceTracker resources = new();
     private readonly Dictionary<string, Memory> memories = [];
     private readonly Dictionary<(string Rule, string Netns), FindingTracker> trackers = [];
+    private readonly Dictionary<(string Rule, string Netns), HeldBefore> heldBefore = [];
 
     // In the order of the page; made anew when a tracker comes or goes.
     private FindingTracker[]? ordered;
@@ -55,6 +63,25 @@ internal sealed class Diagnostician
         }
     }
 
+    /// <summary>Takes over what held before the daemon was started, for whoever would be told that it is over. For any thread.</summary>
+    public void Resume(IEnumerable<HeldBefore> findings)
+    {
+        lock (gate)
+        {
+            foreach (HeldBefore finding in findings)
+            {
+                if (trackers.TryGetValue((finding.Finding, finding.Netns), out FindingTracker? tracker))
+                {
+                    tracker.Resume(finding);
+                }
+                else
+                {
+                    heldBefore[(finding.Finding, finding.Netns)] = finding;
+                }
+            }
+        }
+    }
+
     /// <summary>Looks at a snapshot.</summary>
     public DiagnosisReport Look(Snapshot snapshot)
     {
@@ -64,10 +91,12 @@ internal sealed class Diagnostician
         {
             var failed = new HashSet<string>(StringComparer.Ordinal);
             var seen = new HashSet<string>(StringComparer.Ordinal);
+            Observation? own = null;
             ImmutableArray<Resource>.Builder measured = ImmutableArray.CreateBuilder<Resource>();
             foreach (Observation observation in Observation.Of(snapshot, at, Thresholds, netns => MemoryOf(netns, now)))
             {
                 seen.Add(observation.Netns);
+                own ??= observation;
                 observation.Resources = resources.Follow(now, observation.IsOwn, ResourceReadings.Of(observation));
                 measured.AddRange(observation.Resources);
                 foreach (Rule rule in rules)
@@ -76,10 +105,23 @@ internal sealed class Diagnostician
                 }
             }
 
+            if (now >= AwaitedElsewhere)
+            {
+                // Of a namespace that is gone, or a rule that another version had.
+                heldBefore.Clear();
+            }
+
             resources.Forget(now);
             Forget(seen, now, at);
             IsCalm = !trackers.Values.Any(tracker => tracker.IsSerious);
-            return new DiagnosisReport(at, measured.ToImmutable(), Sort(trackers.Values.Select(tracker => tracker.Current).OfType<Finding>()), Count(failed));
+            ImmutableArray<Gap> gaps = Gaps(own!);
+            return new DiagnosisReport(at, measured.ToImmutable(), Sort(trackers.Values.Select(tracker => tracker.Current).OfType<Finding>()), Count(failed, gaps))
+            {
+                Gaps = gaps,
+                MissesNamespaces = snapshot.Collectors.Any(state => state.Reading is NamespacesReading { Missed: > 0 }),
+                Beginning = Sort(trackers.Values.Select(tracker => tracker.Beginning).OfType<Finding>()),
+                Awaited = [.. trackers.Values.Select(tracker => tracker.Awaited).OfType<HeldBefore>(), .. heldBefore.Values],
+            };
         }
     }
 
@@ -109,12 +151,17 @@ internal sealed class Diagnostician
         {
             tracker = new FindingTracker(rule, observation.Netns);
             trackers.Add((rule.Id, observation.Netns), tracker);
+            if (heldBefore.Remove((rule.Id, observation.Netns), out HeldBefore? before))
+            {
+                tracker.Resume(before);
+            }
+
             ordered = null;
         }
 
         try
         {
-            tracker.Take(now, at, rule.Judge(observation, tracker.Held), Thresholds);
+            tracker.Take(now, at, rule.Judge(observation, tracker.Basis), Thresholds);
         }
         catch (Exception e)
         {
@@ -144,15 +191,39 @@ internal sealed class Diagnostician
             }
         }
 
+        // Where namespaces come and go each leaves what has held in it: the newest stay.
+        if (trackers.Count - (seen.Count * rules.Length) > BoundElsewhere)
+        {
+            foreach (((string, string netns) key, _) in trackers.Where(entry => !seen.Contains(entry.Key.Netns)).OrderByDescending(entry => entry.Value.LastHeld).Skip(BoundElsewhere).ToList())
+            {
+                trackers.Remove(key);
+                ordered = null;
+            }
+        }
+
         foreach (string netns in memories.Keys.Where(netns => !seen.Contains(netns)).ToList())
         {
             memories.Remove(netns);
         }
     }
 
+    // What holds is told, whatever else was not seen.
+    private ImmutableArray<Gap> Gaps(Observation own) =>
+    [
+        .. rules.Where(rule => !(trackers.TryGetValue((rule.Id, own.Netns), out FindingTracker? tracker) && tracker.Held is not null))
+            .SelectMany(rule => rule.Inputs.Select(input => (rule, input, state: own.StateOf(input))))
+            .Where(one => one.state is InputState.Missing or InputState.SwitchedOff)
+            .GroupBy(one => (one.input.Collector, one.state))
+            .Select(gap => new Gap(gap.Key.Collector, [.. gap.Select(one => one.input).Where(input => !input.IsKnown(own)).Select(input => input.Lack).Distinct()], [.. gap.Select(one => one.rule).Distinct()])
+            {
+                IsSwitchedOff = gap.Key.state == InputState.SwitchedOff,
+            }),
+    ];
+
     // Every severity is known from the start, so that what begins is a rise from 0.
-    private ImmutableArray<FindingCount> Count(HashSet<string> failed)
+    private ImmutableArray<FindingCount> Count(HashSet<string> failed, ImmutableArray<Gap> gaps)
     {
+        HashSet<Rule> untold = [.. gaps.SelectMany(gap => gap.Findings)];
         TimeSpan now = time.GetElapsedTime(began);
         ordered ??=
         [
@@ -168,15 +239,20 @@ internal sealed class Diagnostician
 
             foreach (Severity severity in tracker.Rule.Severities)
             {
-                counts.Add(new FindingCount(tracker.Rule.Id, severity, tracker.Netns, tracker.Held == severity, tracker.Begun(severity)));
+                counts.Add(new FindingCount(tracker.Rule.Id, severity, tracker.Netns, tracker.Held == severity, tracker.Begun(severity), tracker.IsJudged(severity) && (tracker.Netns != KernelSource.OwnNamespace || !untold.Contains(tracker.Rule))));
             }
         }
 
         return counts.ToImmutable();
     }
 
+    // What the verdict itself has seen goes before what rules say of findings in general. Descriptors are our own namespace's, wherever the sockets are.
+    private static Finding? CauseOf(Finding finding, List<Finding> all) => finding.Verdict.Cause is { } cause
+        ? all.Find(other => (other.Netns == finding.Netns || other.Netns == KernelSource.OwnNamespace) && cause.Is(other))
+        : all.Find(other => other.Netns == finding.Netns && other.Severity > Severity.Info && finding.Rule.Causes.Contains(other.Id) && MayBeOfOne(finding, other));
+
     // What two different programs do is not one the cause of the other.
-    private static bool MayBeOfOne(Finding finding, Finding other) => finding.Verdict.Holders.IsEmpty || other.Verdict.Holders.IsEmpty
+    private static bool MayBeOfOne(Finding finding, Finding other) => finding.Verdict.Holders.IsEmpty || (other.Verdict.Holders.IsEmpty && !finding.Rule.IsOfOneProcess)
         || finding.Verdict.Holders.Any(holder => other.Verdict.Holders.Any(also => also.Label == holder.Label));
 
     // Warnings before notes; among them the earliest first, and what brings another about before it.
@@ -190,7 +266,7 @@ internal sealed class Diagnostician
         for (int i = 0; i < waiting.Count; i++)
         {
             Finding finding = waiting[i];
-            waiting[i] = finding with { CausedBy = waiting.Find(other => other.Netns == finding.Netns && other.Severity > Severity.Info && finding.Rule.Causes.Contains(other.Id) && MayBeOfOne(finding, other))?.Id };
+            waiting[i] = finding with { CausedBy = CauseOf(finding, waiting)?.Id };
         }
 
         ImmutableArray<Finding>.Builder sorted = ImmutableArray.CreateBuilder<Finding>(waiting.Count);
@@ -202,6 +278,6 @@ internal sealed class Diagnostician
             waiting.RemoveAt(Math.Max(0, next));
         }
 
-        return sorted.ToImmutable();
+        return RemedyAgreement.Of(sorted.ToImmutable());
     }
 }

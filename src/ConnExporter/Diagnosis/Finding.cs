@@ -13,4 +13,12 @@ internal sealed record Finding(Rule Rule, string Netns, Severity Severity, Verdi
 
     /// <summary>The finding that probably causes it, of those that hold; null where it stands by itself.</summary>
     public string? CausedBy { get; init; }
+
+    /// <summary>What somebody says whose word cannot be checked; null where nobody does.</summary>
+    public ReportedSince? Reported { get; init; }
 }
+
+/// <summary>Somebody's word on when a finding began.</summary>
+/// <param name="By">Where he was asked.</param>
+/// <param name="Since">When it began, as he says.</param>
+internal sealed record ReportedSince(string By, DateTimeOffset Since);

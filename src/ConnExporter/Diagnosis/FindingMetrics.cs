@@ -6,7 +6,7 @@ namespace ConnExporter.Diagnosis;
 internal static class FindingMetrics
 {
     private static readonly MetricFamily Holds = MetricFamily.Gauge(
-        "conn_finding", "1 while the finding holds at that severity, else 0. Other network namespaces have rows where it held in the last hour.", "finding", "severity", "netns");
+        "conn_finding", "1 while the finding holds at that severity, else 0. Left out where it does not hold by what was seen and something that it rests on was not seen, or is switched off, and until it was looked at for long enough after a start: that is no 0. Other network namespaces have rows where it held in the last hour.", "finding", "severity", "netns");
 
     private static readonly MetricFamily Begun = MetricFamily.Counter("conn_findings_total", "Times that the finding began at that severity, or rose to it.", "finding", "severity", "netns");
 
@@ -18,7 +18,7 @@ internal static class FindingMetrics
     public static void Write(ExpositionWriter page, DiagnosisReport report)
     {
         page.Write(Judged, (report.At - DateTimeOffset.UnixEpoch).TotalSeconds);
-        foreach (FindingCount count in report.Counts)
+        foreach (FindingCount count in report.Counts.Where(count => count.IsKnown))
         {
             page.Write(Holds, count.Holds ? 1 : 0, count.Id, count.Severity.Label(), count.Netns);
         }

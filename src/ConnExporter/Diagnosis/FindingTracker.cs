@@ -5,9 +5,15 @@ internal sealed class FindingTracker(Rule rule, string netns)
 {
     private readonly TimeSpan?[] reachedAt = new TimeSpan?[3];
     private readonly ulong[] begun = new ulong[3];
+    private readonly bool[] judged = new bool[3];
+    private TimeSpan? firstLook;
+    private HeldBefore? before;
     private TimeSpan lastAgreed;
     private TimeSpan lastAsBad;
     private Verdict? verdict;
+    private Verdict? newest;
+    private TimeSpan lastNow;
+    private DateTimeOffset lastAt;
     private DateTimeOffset since;
 
     public Rule Rule { get; } = rule;
@@ -26,6 +32,29 @@ internal sealed class FindingTracker(Rule rule, string netns)
     /// <summary>Whether it is worse than a note, be it held or beginning.</summary>
     public bool IsSerious => Held > Severity.Info || reachedAt[(int)Severity.Warning] is not null;
 
+    /// <summary>What holds by the newest verdict and has not lasted long enough to be a finding; null where there is none, or where one as bad holds.</summary>
+    public Finding? Beginning => newest is { Severity: > Severity.Info and var severity } && !(Held >= severity) && reachedAt[(int)severity] is { } reached
+        ? new Finding(Rule, Netns, severity, newest, lastAt - (lastNow - reached))
+        : null;
+
+    /// <summary>What held before the daemon was started and has neither been seen again nor been gone for long enough; null where there is none.</summary>
+    public HeldBefore? Awaited => before;
+
+    /// <summary>The severity that the next verdict is an answer to: what ends later than it begins does so across a restart, too.</summary>
+    public Severity? Basis => Held ?? before?.Severity;
+
+    /// <summary>Whether it is known that it holds, or does not, at a severity: a daemon that has just started has not looked for long enough to say no.</summary>
+    public bool IsJudged(Severity severity) => Held == severity || judged[(int)severity];
+
+    /// <summary>Takes over what held before the daemon was started: seen again it has gone on, and need not last anew.</summary>
+    public void Resume(HeldBefore finding)
+    {
+        if (Held is null && Rule.Severities.Contains(finding.Severity))
+        {
+            before = finding;
+        }
+    }
+
     /// <summary>How often it began at a severity, by itself or by getting worse.</summary>
     public ulong Begun(Severity severity) => begun[(int)severity];
 
@@ -36,6 +65,8 @@ internal sealed class FindingTracker(Rule rule, string netns)
     /// <param name="thresholds">How long is long enough.</param>
     public void Take(TimeSpan now, DateTimeOffset at, Verdict? newest, Thresholds thresholds)
     {
+        firstLook ??= now;
+        (this.newest, lastNow, lastAt) = (newest, now, at);
         TimeSpan mustLast = Rule.MustLast ? thresholds.For : TimeSpan.Zero;
         Severity? reached = null;
         for (int severity = 0; severity < reachedAt.Length; severity++)
@@ -47,6 +78,7 @@ internal sealed class FindingTracker(Rule rule, string netns)
         // The lasting one may be of a lesser severity than the newest verdict, and not one that this rule has.
         reached = reached is { } lasting && !Rule.Severities.Contains(lasting) ? Rule.Severities.Where(severity => severity <= lasting).Cast<Severity?>().Max() : reached;
         lastAgreed = newest is null ? lastAgreed : now;
+        GoOn(now, newest, thresholds);
         lastAsBad = newest?.Severity >= Held ? now : lastAsBad;
         if (reached > Held || (Held is null && reached is not null))
         {
@@ -67,5 +99,25 @@ internal sealed class FindingTracker(Rule rule, string netns)
 
         verdict = newest ?? verdict;
         LastHeld = Held is null ? LastHeld : now;
+        foreach (Severity severity in Rule.Severities)
+        {
+            // Once it has been looked at for as long as a finding takes, and no sign of it is waiting to have lasted.
+            judged[(int)severity] |= before is null && now - firstLook >= thresholds.For && (reachedAt[(int)severity] is null || Held >= severity);
+        }
     }
+
+    private void GoOn(TimeSpan now, Verdict? newest, Thresholds thresholds)
+    {
+        if (before is { } held && newest is not null)
+        {
+            (Held, since, lastAsBad, before) = (held.Severity, held.Since, now, null);
+        }
+        else if (before is not null && now - firstLook >= Patience(thresholds))
+        {
+            before = null;
+        }
+    }
+
+    // What counts drops has to see some: as long as the window in which they would still have counted.
+    private static TimeSpan Patience(Thresholds thresholds) => (thresholds.For > thresholds.DropWindow ? thresholds.For : thresholds.DropWindow) + thresholds.Linger;
 }

@@ -12,6 +12,9 @@ internal sealed class Memory
     private static readonly TimeSpan CounterLength = TimeSpan.FromMinutes(6);
     private static readonly TimeSpan GaugeSlot = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GaugeLength = TimeSpan.FromMinutes(61);
+
+    // Nothing counts faster on any host: what would have to is no wrap.
+    private const double MostPerSecond = 20_000_000;
     private readonly Dictionary<string, Counter> counters = [];
     private readonly Dictionary<string, History> gauges = [];
     private TimeSpan now;
@@ -27,7 +30,8 @@ internal sealed class Memory
     /// <summary>Feeds the newest value of a counter.</summary>
     /// <param name="name">Its name, unique within the namespace.</param>
     /// <param name="value">The value; null, where it was not read, changes nothing.</param>
-    public void Count(string name, ulong? value)
+    /// <param name="isNarrow">Whether the kernel counts it in 32 bits, or it is a sum of such counts: then it starts over after 4,294,967,295.</param>
+    public void Count(string name, ulong? value, bool isNarrow = false)
     {
         if (value is not { } known)
         {
@@ -40,8 +44,7 @@ internal sealed class Memory
             return;
         }
 
-        // A counter that went back was reset; what it has counted since counts.
-        counter.Total += known >= counter.Last ? known - counter.Last : known;
+        counter.Total += known >= counter.Last ? known - counter.Last : SinceItWentBack(known, counter.Last, now - counter.LastAt, isNarrow);
         counter.Last = known;
         counter.LastAt = now;
         counter.Rises.Add(now, counter.Total);
@@ -90,6 +93,14 @@ internal sealed class Memory
     /// <summary>The last hour of a gauge; empty where it was not read.</summary>
     public HistoryPoint[] HistoryOf(string name, TimeSpan window) => gauges.TryGetValue(name, out History? gauge) ? gauge.Since(now - window) : [];
 
+    // A narrow counter that went back by nearly 2^32 has wrapped, in a sum of several each by itself. Any other was reset, with its module or its namespace:
+    // what it has counted since counts.
+    private static ulong SinceItWentBack(ulong value, ulong last, TimeSpan over, bool isNarrow)
+    {
+        ulong wrapped = unchecked((uint)(value - last));
+        return isNarrow && wrapped <= MostPerSecond * Math.Max(1, over.TotalSeconds) ? wrapped : value;
+    }
+
     private void Forget<T>(Dictionary<string, T> all, Func<T, TimeSpan> last, TimeSpan length)
     {
         foreach ((string name, T value) in all)
@@ -120,6 +131,13 @@ internal sealed class Memory
 /// <param name="Over">In what time.</param>
 internal readonly record struct Rise(double Count, TimeSpan Over)
 {
-    /// <summary>How much a second.</summary>
-    public double PerSecond => Over > TimeSpan.Zero ? Count / Over.TotalSeconds : 0;
+    // One event between two looks is no rate, however near they are.
+    private const double FewestEvents = 5;
+    private static readonly TimeSpan ShortestTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>How much a second, over no less than ten seconds: what was seen for less is spread over them. 0 for fewer than five events. The one rate that thresholds are compared with.</summary>
+    public double PerSecond => Count < FewestEvents ? 0 : Count / Math.Max(Over.TotalSeconds, ShortestTime.TotalSeconds);
+
+    /// <summary>Warning for any event, critical where they come faster than <see cref="Thresholds.CriticalDropRate"/>.</summary>
+    public Severity SeverityFor(Thresholds thresholds) => PerSecond > thresholds.CriticalDropRate ? Severity.Critical : Severity.Warning;
 }

@@ -1,24 +1,30 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using ConnExporter.Collectors;
 using ConnExporter.Kernel.Proc;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis;
 
 /// <summary>What rules look at: the readings of one network namespace, its resources, and what is remembered of the last minutes.</summary>
 internal sealed class Observation
 {
+    // snmp and netstat count in words of the kernel's.
+    private static readonly bool IsNarrow = nint.Size < sizeof(ulong);
     private readonly Dictionary<Reading, long> timestamps;
+    private readonly ImmutableArray<CollectorState> collectors;
     private readonly Dictionary<(string, string), CensusReading.ListenerRow> listeners;
 
-    private Observation(string netns, DateTimeOffset at, Thresholds thresholds, Memory memory, Dictionary<Reading, long> timestamps, CensusReading? census, Observation? host)
+    private Observation(string netns, DateTimeOffset at, Thresholds thresholds, Memory memory, Dictionary<Reading, long> timestamps, CensusReading? census, ImmutableArray<CollectorState> collectors, Observation? host)
     {
         Netns = netns;
         At = at;
         Thresholds = thresholds;
         Memory = memory;
         this.timestamps = timestamps;
+        this.collectors = collectors;
         Census = census;
         Host = host ?? this;
         listeners = census is null ? [] : census.Listeners.ToDictionary(row => (row.Address, row.Port));
@@ -61,11 +67,16 @@ internal sealed class Observation
 
     public ConntrackReading? Conntrack { get; private init; }
 
+    public NeighboursReading? Neighbours { get; private init; }
+
     public DescriptorsReading? Descriptors { get; private init; }
 
     public ProcessesReading? Processes { get; private init; }
 
     public SettingsReading? Settings { get; private init; }
+
+    /// <summary>Whether units are those of the host's system manager: false where we look out of a cgroup namespace of its own, and where it is not known.</summary>
+    public bool SeesHostCgroups { get; private init; }
 
     private ulong? BootTime { get; init; }
 
@@ -103,7 +114,7 @@ internal sealed class Observation
         }
 
         const string Own = Kernel.KernelSource.OwnNamespace;
-        var own = new Observation(Own, at, thresholds, memoryOf(Own), takenAt, Find<CensusReading>(), host: null)
+        var own = new Observation(Own, at, thresholds, memoryOf(Own), takenAt, Find<CensusReading>(), snapshot.Collectors, host: null)
         {
             States = Find<StatesReading>(),
             Counters = Find<CountersReading>(),
@@ -111,10 +122,12 @@ internal sealed class Observation
             SockStat = Find<SockStatReading>(),
             Ports = Find<PortsReading>(),
             Conntrack = Find<ConntrackReading>(),
+            Neighbours = Find<NeighboursReading>(),
             Descriptors = Find<DescriptorsReading>(),
             Processes = Find<ProcessesReading>(),
             Settings = Find<SettingsReading>(),
             BootTime = Find<SelfReading>()?.BootTime,
+            SeesHostCgroups = Find<SelfReading>()?.SeesHostCgroups == true,
         };
         own.Remember();
         yield return own;
@@ -123,16 +136,20 @@ internal sealed class Observation
             yield break;
         }
 
-        long turn = takenAt[namespaces];
         foreach (NamespacesReading.Row row in namespaces.Rows.Where(row => row.InFull))
         {
-            NamespacesCollector.Readings readings = row.Readings;
-            foreach (Reading reading in new Reading?[] { readings.States, readings.Counters, readings.Listeners, readings.Limits, readings.Ports, readings.Conntrack, readings.Census }.OfType<Reading>())
+            NamespaceReadings readings = row.Readings;
+            foreach (Reading reading in new Reading?[] { readings.Counters, readings.Listeners, readings.Limits, readings.Ports, readings.Conntrack }.OfType<Reading>())
             {
-                takenAt[reading] = turn;
+                takenAt[reading] = readings.LookedAt;
             }
 
-            var other = new Observation(row.Name, at, thresholds, memoryOf(row.Name), takenAt, readings.Census, own)
+            foreach (Reading reading in new Reading?[] { readings.States, readings.Census }.OfType<Reading>())
+            {
+                takenAt[reading] = readings.WalkedAt;
+            }
+
+            var other = new Observation(row.Name, at, thresholds, memoryOf(row.Name), takenAt, readings.Census, [], own)
             {
                 NamespacePath = row.Path,
                 States = readings.States,
@@ -151,8 +168,43 @@ internal sealed class Observation
     /// <summary>The monotonic time at which a reading was taken.</summary>
     public long TimestampOf(Reading reading) => timestamps[reading];
 
+    /// <summary>The value in force of a sysctl here, numbers with single blanks between them; null where it was not read. What collectors read each second goes before what is audited each minute.</summary>
+    /// <param name="name">As sysctl has it.</param>
+    public string? SettingOf(string name) => name switch
+    {
+        SettingCatalogue.FileMax => Text(Host.Descriptors?.Counts.Limit),
+        SettingCatalogue.NrOpen => Text(Host.Descriptors?.HighestProcessLimit),
+        SettingCatalogue.MaxOrphans => Text(Host.SockStat?.MaxOrphans),
+        SettingCatalogue.MaxTimeWait => Text(SockStat?.MaxTimeWait),
+        SettingCatalogue.ConntrackMax => Text(Conntrack?.Max ?? Host.Conntrack?.Max),
+        SettingCatalogue.ConntrackBuckets => Text(Conntrack?.BucketCount ?? Host.Conntrack?.BucketCount),
+        SettingCatalogue.TcpMemory => Host.SockStat?.Limits is { } limits ? string.Create(CultureInfo.InvariantCulture, $"{limits.LowPages} {limits.PressurePages} {limits.LimitPages}") : null,
+        SettingCatalogue.PortRange => Ports is { Range: var range } ? string.Create(CultureInfo.InvariantCulture, $"{range.First} {range.Last}") : null,
+        SettingCatalogue.ReservedPorts => Ports?.Reserved.ToString(),
+        _ => null,
+    }
+    ?? (IsOwn || SettingCatalogue.IsOfHost(name) ? Host.Settings?.Text(name) : null);
+
+    /// <summary>The value in force of a sysctl that is one number.</summary>
+    public ulong? NumberOf(string name) => ulong.TryParse(SettingOf(name), NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) ? value : null;
+
     /// <summary>The resource of a kind; null where none was measured.</summary>
     public Resource? Find(ResourceKind kind) => Resources.FirstOrDefault(resource => resource.Kind == kind);
+
+    /// <summary>How something that verdicts rest on stands.</summary>
+    public InputState StateOf(Input input)
+    {
+        if (!IsOwn)
+        {
+            return input.IsKnown(this) ? InputState.Known : InputState.Missing;
+        }
+
+        CollectorState? collector = collectors.FirstOrDefault(state => state.Name == input.Collector);
+        return collector is null ? InputState.SwitchedOff
+            : input.MayBeAbsent && collector.Outcome == Outcome.Absent ? InputState.NotHere
+            : collector.Outcome == Outcome.Ok && input.IsKnown(this) ? InputState.Known
+            : InputState.Missing;
+    }
 
     /// <summary>What the census knows of a listener.</summary>
     public CensusReading.ListenerRow? ListenerOf(string address, string port) => listeners.GetValueOrDefault((address, port));
@@ -161,6 +213,21 @@ internal sealed class Observation
     public Holder? HolderOfListener(string address, string port) => ListenerOf(address, port) is { } row && (row.Process != Labels.Unknown || row.Unit != Labels.None)
         ? Holder.Of(row.Process, row.Unit) with { ProcessId = row.Owner?.Pid, StartedAt = StartOf(row.Owner?.StartTicks) }
         : null;
+
+    /// <summary>Who serves a listener, and, where that is another, who else holds it and is likely to have made it.</summary>
+    public IEnumerable<Holder> HoldersOfListener(string address, string port)
+    {
+        if (HolderOfListener(address, port) is not { } server)
+        {
+            yield break;
+        }
+
+        yield return server;
+        if (ListenerOf(address, port)?.Holding is { Maker: { } maker } holding && (maker.Name != holding.Server.Name || maker.Unit != holding.Server.Unit))
+        {
+            yield return Holder.Of(maker, StartOf(maker.StartTicks));
+        }
+    }
 
     /// <summary>Who was seen to connect to a destination, most often first.</summary>
     public IEnumerable<Holder> HoldersOfDestination(string address, string port) => (Census?.Sightings ?? [])
@@ -176,32 +243,47 @@ internal sealed class Observation
         ? DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(boot + (ticks / (double)SystemClock.TicksPerSecond))
         : null;
 
-    /// <summary>A command as it must be typed to take effect in this network namespace. Names are chosen by others: a path that a shell would read otherwise is quoted.</summary>
-    public string Inside(string command) => IsOwn ? command
-        : ProcessId > 0 ? $"nsenter -t {ProcessId} -n {command}"
-        : $"nsenter --net={Quote(NamespacePath ?? $"/run/netns/{Netns}")} {command}";
+    /// <summary>A command as it must be typed to take effect in this network namespace, of which a process or a path is known.</summary>
+    public ShellCommand Inside(ShellCommand command) => IsOwn ? command
+        : ProcessId > 0 ? command.RunBy("nsenter", "-t", ProcessId.ToString(CultureInfo.InvariantCulture), "-n")
+        : command.RunBy("nsenter", $"--net={NamespacePath}");
 
-    private static string Quote(string path) => path.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-') ? path : $"'{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+    private static string? Text(ulong? number) => number?.ToString(CultureInfo.InvariantCulture);
 
     private void Remember()
     {
         foreach ((string name, ulong? value) in Counters?.All ?? [])
         {
-            Memory.Count(name, value);
+            Memory.Count(name, value, IsNarrow);
         }
 
-        Memory.Count("conntrack.drops", Conntrack?.Statistics?.Drops);
-        Memory.Count("conntrack.early_drops", Conntrack?.Statistics?.EarlyDrops);
-        Memory.Count("conntrack.insert_failed", Conntrack?.Statistics?.InsertFailed);
+        // 32 bits for each CPU (struct ip_conntrack_stat).
+        Memory.Count("conntrack.drops", Conntrack?.Statistics?.Drops, isNarrow: true);
+        Memory.Count("conntrack.early_drops", Conntrack?.Statistics?.EarlyDrops, isNarrow: true);
+        Memory.Count("conntrack.insert_failed", Conntrack?.Statistics?.InsertFailed, isNarrow: true);
+        Memory.Count("conntrack.chains_too_long", Conntrack?.Statistics?.ChainsTooLong, isNarrow: true);
+        Memory.Count("conntrack.clashes_resolved", Conntrack?.Statistics?.ClashesResolved, isNarrow: true);
+        foreach (NeighboursReading.Table table in Neighbours?.Tables ?? [])
+        {
+            Memory.Count(FullOf(table), table.Counts.TableFulls);
+        }
+
         foreach (ListenersReading.Row row in Listeners?.Rows ?? [])
         {
             Memory.Count(DropsOf(row), row.Drops);
         }
 
+        Memory.Count(UnansweredProbes, Census?.Probes is null ? null : Census.UnansweredProbes);
         Memory.Gauge("established", States?[Kernel.Netlink.TcpState.Established]);
         Memory.Gauge("close_wait", States?[Kernel.Netlink.TcpState.CloseWait]);
         Memory.Gauge("idle", Census?.IdleSockets?.TenMinutes);
     }
+
+    /// <summary>The name that our own attempts to connect are remembered by that were counted as opened and not as failed.</summary>
+    public const string UnansweredProbes = "probes without an answer";
+
+    /// <summary>The name that it is remembered by how often a table of neighbours had no room.</summary>
+    public static string FullOf(NeighboursReading.Table table) => $"neighbours.{table.Family}.table_fulls";
 
     /// <summary>The name that the drops of a listener are remembered by.</summary>
     public static string DropsOf(ListenersReading.Row row) => $"drops {row.Address} {row.Port}";

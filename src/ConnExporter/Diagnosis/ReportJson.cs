@@ -3,6 +3,7 @@ using System.Text.Json;
 using ConnExporter.Census;
 using ConnExporter.Collectors;
 using ConnExporter.Hosting;
+using ConnExporter.Kernel.Netlink;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
 using ConnExporter.Texts;
@@ -34,7 +35,18 @@ internal static class ReportJson
         json.WriteString("at", report.At);
         json.WriteString("language", book.Language.Tag());
         json.WriteString("verdict", VerdictOf(report, others));
-        json.WriteBoolean("complete", snapshot.Collectors.All(state => state.Outcome is Outcome.Ok or Outcome.Absent));
+        json.WriteBoolean("complete", snapshot.Collectors.All(state => state.Outcome is Outcome.Ok or Outcome.Absent) && report.IsComplete);
+        if (snapshot.Collectors.Select(state => state.Reading).OfType<StatesReading>().FirstOrDefault() is { } states)
+        {
+            json.WriteStartObject("sockets");
+            foreach ((TcpState state, string label) in Labels.States)
+            {
+                json.WriteNumber(label, states[state]);
+            }
+
+            json.WriteEndObject();
+        }
+
         json.WriteStartArray("resources");
         foreach (Resource resource in report.Resources)
         {
@@ -51,6 +63,27 @@ internal static class ReportJson
         foreach (JsonElement finding in others)
         {
             finding.WriteTo(json);
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("beginning");
+        foreach (Finding finding in report.Beginning)
+        {
+            json.WriteStartObject();
+            json.WriteString("finding", finding.Id);
+            json.WriteString("severity", finding.Severity.Label());
+            json.WriteString("netns", finding.Netns);
+            json.WriteString("instance", finding.Verdict.Instance);
+            json.WriteString("title", book[finding.Verdict.TitleOf(finding.Id), ("instance", finding.Verdict.Instance)]);
+            json.WriteString("since", finding.Since);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("awaited");
+        foreach (HeldBefore finding in report.Awaited)
+        {
+            finding.Write(json);
         }
 
         json.WriteEndArray();
@@ -108,6 +141,12 @@ internal static class ReportJson
             json.WriteStartObject();
             json.WriteString("instance", instance.Name);
             json.WriteNumber("used", instance.Used);
+            if (instance.Possible > instance.Used)
+            {
+                json.WriteNumber("possible", instance.Possible);
+                WriteNumber(json, "likely", instance.Likely);
+            }
+
             json.WriteNumber("limit", instance.Limit);
             json.WriteNumber("peak", instance.Peak);
             json.WriteNumber("used_ratio", instance.UsedRatio);
@@ -131,8 +170,16 @@ internal static class ReportJson
         json.WriteString("severity", finding.Severity.Label());
         json.WriteString("netns", finding.Netns);
         json.WriteString("instance", finding.Verdict.Instance);
-        json.WriteString("title", book[$"finding.{finding.Id}.title", instance]);
+        json.WriteString("title", book[finding.Verdict.TitleOf(finding.Id), instance]);
         json.WriteString("since", finding.Since);
+        if (finding.Reported is { } reported)
+        {
+            json.WriteStartObject("reported");
+            json.WriteString("by", reported.By);
+            json.WriteString("since", reported.Since);
+            json.WriteEndObject();
+        }
+
         json.WriteString("caused_by", finding.CausedBy);
         json.WriteStartArray("evidence");
         foreach (Fact fact in finding.Verdict.Evidence)
@@ -166,10 +213,10 @@ internal static class ReportJson
             json.WriteString("remedy", remedy.Key);
             json.WriteString("kind", remedy.KindLabel);
             json.WriteString("title", book[$"remedy.{remedy.Key}.title", remedy.Values]);
-            json.WriteString("effect", book[$"remedy.{remedy.Key}.effect", remedy.Values]);
+            json.WriteString("effect", book.EffectOf(remedy));
             json.WriteString("risk", book[$"remedy.{remedy.Key}.risk", remedy.Values]);
             json.WriteStartArray("commands");
-            foreach (string command in remedy.Commands)
+            foreach (string command in remedy.CommandLines)
             {
                 json.WriteStringValue(command);
             }

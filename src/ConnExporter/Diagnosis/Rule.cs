@@ -13,8 +13,14 @@ internal abstract class Rule(string id, params ImmutableArray<Severity> severiti
     /// <summary>The severities it can have.</summary>
     public ImmutableArray<Severity> Severities { get; } = severities;
 
+    /// <summary>What its verdict rests on, all of it.</summary>
+    public abstract ImmutableArray<Input> Inputs { get; }
+
     /// <summary>Findings that bring this one about; where one of them holds too, it is named as the cause.</summary>
     public virtual ImmutableArray<string> Causes => [];
+
+    /// <summary>Whether it is one process's, so that a cause of which nobody knows whose it is explains nothing.</summary>
+    public virtual bool IsOfOneProcess => false;
 
     /// <summary>Whether it must hold for a while (an option) before it is a finding. False for rules that look at a while themselves.</summary>
     public virtual bool MustLast => true;

@@ -8,6 +8,18 @@ namespace ConnExporter.Diagnosis;
 /// <param name="Instance">Which listener, process or destination; <see cref="ResourceInstance.Host"/> for the host. Without numbers that change: it is a label.</param>
 internal sealed record Verdict(Severity Severity, string Instance)
 {
+    /// <summary>Whether it may be so, or is likely, without being proven: the title says so.</summary>
+    public bool IsUnproven { get; init; }
+
+    /// <summary>Whether it is about connections that nobody has accepted: the title says so.</summary>
+    public bool IsUnaccepted { get; init; }
+
+    /// <summary>The key of the title of a finding.</summary>
+    public string TitleOf(string finding) => $"finding.{finding}.title{(IsUnproven ? "_unproven" : IsUnaccepted ? "_unaccepted" : "")}";
+
+    /// <summary>The finding that was seen to bring it about, of those that hold; null where only <see cref="Rule.Causes"/> tell.</summary>
+    public ProvenCause? Cause { get; init; }
+
     /// <summary>What was seen, the most telling first.</summary>
     public required ImmutableArray<Fact> Evidence { get; init; }
 
@@ -19,4 +31,18 @@ internal sealed record Verdict(Severity Severity, string Instance)
 
     /// <summary>Names of the settings that matter to it, as sysctl has them.</summary>
     public ImmutableArray<string> Settings { get; init; } = [];
+}
+
+/// <summary>The cause of a verdict, as its own evidence shows it.</summary>
+/// <param name="Finding">The finding that is it, where it holds.</param>
+internal sealed record ProvenCause(string Finding)
+{
+    /// <summary>The label of the holder that it must be about; null where any will do.</summary>
+    public string? Holder { get; init; }
+
+    /// <summary>The instance that it must be about; null where any will do.</summary>
+    public string? Instance { get; init; }
+
+    /// <summary>Whether a finding is it.</summary>
+    public bool Is(Finding finding) => finding.Id == Finding && (Instance is null || finding.Verdict.Instance == Instance) && (Holder is null || finding.Verdict.Holders.Any(holder => holder.Label == Holder));
 }

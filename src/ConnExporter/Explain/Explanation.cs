@@ -1,3 +1,4 @@
+using ConnExporter.Configuration;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 
@@ -9,6 +10,7 @@ namespace ConnExporter.Explain;
 internal sealed class Explanation(Language language, TerminalStyle style)
 {
     private const string Ask = "conn-exporter explain ";
+    private const int LongestQuote = 100;
     private readonly TextBook book = TextBook.Of(language);
 
     /// <summary>The answer to a topic.</summary>
@@ -28,6 +30,21 @@ internal sealed class Explanation(Language language, TerminalStyle style)
             : [.. lines, book["explain.see", ("command", Ask + topic.Page)]]);
     }
 
+    /// <summary>What is said where nothing is known.</summary>
+    /// <param name="asked">What was asked.</param>
+    /// <param name="nearest">What may have been meant.</param>
+    public string Unknown(string asked, IReadOnlyList<Topic> nearest)
+    {
+        string[] lines =
+        [
+            .. nearest.Count == 0 ? [] : (string[])[book["explain.nearest"], ""],
+            .. nearest.Select(Item),
+            .. nearest.Count == 0 ? [] : (string[])[""],
+            book["explain.all", ("command", Ask.TrimEnd())],
+        ];
+        return $"conn-exporter: {book["explain.unknown", ("asked", Quote(asked))]}{Suggestion.For(asked, Topics.Names)}\n\n{Render(lines)}";
+    }
+
     /// <summary>All topics, by kind.</summary>
     public string List()
     {
@@ -36,11 +53,20 @@ internal sealed class Explanation(Language language, TerminalStyle style)
         {
             lines.Add($"## {book["explain.kind." + kind.Key.ToString().ToLowerInvariant()]}");
             lines.Add("");
-            lines.AddRange(kind.Select(topic => kind.Key == TopicKind.Setting ? $"- {topic.Id}" : $"- `{topic.Id}`: {Title(topic)}"));
+            lines.AddRange(kind.Select(Item));
             lines.Add("");
         }
 
         return Render(lines[..^1]);
+    }
+
+    private string Item(Topic topic) => topic.Kind == TopicKind.Setting ? $"- {topic.Id}" : $"- `{topic.Id}`: {Title(topic)}";
+
+    // One line of it, which commands no terminal.
+    private static string Quote(string asked)
+    {
+        string line = asked.AsSpan().Trim().ToString().Split('\n')[0];
+        return Visible.Of(line.Length <= LongestQuote ? line : line[..LongestQuote] + "…");
     }
 
     private string Title(Topic topic) => topic.Section is null ? Runbook.Read(language, topic.Page).Title : Runbook.Read(language, topic.Page).Section(topic.Section).Title;

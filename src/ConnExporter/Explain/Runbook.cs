@@ -6,7 +6,7 @@ namespace ConnExporter.Explain;
 /// <summary>A page of <c>docs/runbooks</c>, which is in the program.</summary>
 internal sealed class Runbook
 {
-    private const char Fence = '`';
+    private const string Fence = "```";
 
     private Runbook(string name, string text)
     {
@@ -54,7 +54,7 @@ internal sealed class Runbook
         bool code = false;
         for (int i = 0; i <= Lines.Length; i++)
         {
-            if (i < Lines.Length && Lines[i].StartsWith(Fence))
+            if (i < Lines.Length && Lines[i].StartsWith(Fence, StringComparison.Ordinal))
             {
                 code = !code;
             }

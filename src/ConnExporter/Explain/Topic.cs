@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
 
 namespace ConnExporter.Explain;
 
@@ -36,60 +35,28 @@ internal enum TopicKind
 /// </param>
 internal sealed record Topic(TopicKind Kind, string Id, string Page, string? Section, params ImmutableArray<string> Patterns)
 {
+    private string[]? normalPatterns;
+    private string[]? normalSays;
+
+    /// <summary>What programs and the kernel say that means this topic whatever error the line quotes besides.</summary>
+    public ImmutableArray<string> Says { get; init; } = [];
+
+    /// <summary>How well a text fits one of <see cref="Says"/>: the letters that the best of them accounts for; 0 where none fits.</summary>
+    /// <param name="normal">The text, normalised.</param>
+    public int FitOfSays(ReadOnlySpan<char> normal) => Best(normalSays ??= [.. Says.Select(pattern => Phrase.Normalise(pattern))], normal);
+
     /// <summary>How well a text fits: the letters that the best pattern accounts for; 0 where none fits.</summary>
     /// <param name="normal">The text, normalised.</param>
-    public int Fit(string normal) => (Kind == TopicKind.Setting ? Patterns : Patterns.Add(Id)).Max(pattern => Fit(Normalise(pattern), normal));
+    public int Fit(ReadOnlySpan<char> normal) => Best(normalPatterns ??= [.. (Kind == TopicKind.Setting ? Patterns : Patterns.Add(Id)).Concat(Says).Select(pattern => Phrase.Normalise(pattern))], normal);
 
-    /// <summary>A text as it is compared: lower case, one space between words.</summary>
-    public static string Normalise(string text)
+    private static int Best(string[] patterns, ReadOnlySpan<char> normal)
     {
-        var normal = new StringBuilder(text.Length);
-        foreach (char c in text)
+        int best = 0;
+        foreach (string pattern in patterns)
         {
-            if (c is not ('_' or '-') && !char.IsWhiteSpace(c))
-            {
-                normal.Append(char.ToLowerInvariant(c));
-            }
-            else if (normal.Length > 0 && normal[^1] != ' ')
-            {
-                normal.Append(' ');
-            }
+            best = Math.Max(best, Phrase.Fit(pattern, normal));
         }
 
-        return normal.ToString().TrimEnd();
+        return best;
     }
-
-    private static int Fit(string pattern, string text)
-    {
-        int at = 0, fit = 0;
-        foreach (string piece in pattern.Split('*', StringSplitOptions.TrimEntries))
-        {
-            int found = FindWords(text, piece, at);
-            if (found < 0)
-            {
-                return 0;
-            }
-
-            at = found + piece.Length;
-            fit += piece.Length;
-        }
-
-        return fit;
-    }
-
-    private static int FindWords(string text, string piece, int start)
-    {
-        for (int found = text.IndexOf(piece, start, StringComparison.Ordinal); found >= 0; found = text.IndexOf(piece, found + 1, StringComparison.Ordinal))
-        {
-            if (!IsInsideWord(text, found) && !IsInsideWord(text, found + piece.Length))
-            {
-                return found;
-            }
-        }
-
-        return -1;
-    }
-
-    private static bool IsInsideWord(string text, int place) =>
-        place > 0 && place < text.Length && char.IsAsciiLetterOrDigit(text[place - 1]) && char.IsAsciiLetterOrDigit(text[place]);
 }

@@ -10,12 +10,16 @@ internal sealed record Owner(string Name, string Unit, int Pid, ulong StartTicks
 /// <summary>How much of the sockets and of the processes the attribution covers.</summary>
 /// <param name="Sockets">Sockets with an inode that were looked up since the last improvement.</param>
 /// <param name="Covered">Those of them whose owner is known.</param>
-/// <param name="LeftOut">Inodes for which there was no room in the last improvement.</param>
+/// <param name="LeftOut">What the last improvement left out: inodes for which there was no room, and tables of io_uring that were not shown or too many.</param>
 /// <param name="Processes">Processes with descriptors.</param>
 /// <param name="Unread">Those of them whose descriptors were not all read yet, or have changed since.</param>
 /// <param name="Denied">Those of them that may not be read.</param>
 /// <param name="MissingCapabilities">What reading the denied ones takes; empty where none was denied.</param>
-internal sealed record OwnerCoverage(ulong Sockets, ulong Covered, ulong LeftOut, int Processes, int Unread, int Denied, string MissingCapabilities);
+internal sealed record OwnerCoverage(ulong Sockets, ulong Covered, ulong LeftOut, int Processes, int Unread, int Denied, string MissingCapabilities)
+{
+    /// <summary>Those of the denied ones that are in our own network namespace, or may be.</summary>
+    public int DeniedNear { get; init; }
+}
 
 /// <summary>What one improvement cost.</summary>
 /// <param name="Links">Descriptor links read.</param>

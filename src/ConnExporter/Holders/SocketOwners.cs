@@ -12,9 +12,11 @@ namespace ConnExporter.Holders;
 /// <remarks>
 /// A round: a walk calls <see cref="TryFind"/> for each socket with an inode and adds those without an owner to a <see cref="Wanted"/>; then
 /// <see cref="Improve"/> reads descriptors, those of the processes in the cgroups of sockets in CLOSE_WAIT first. Where cgroups do not tell
-/// (version 1) the user does, and where that does not either, a few descriptors of each process are looked at to guess which ones to read.
+/// (version 1) the user does, and where that does not either, half of what may be read goes to processes never read, those of our network namespace and the
+/// smallest first, so that nobody waits for the big ones; for the other half a few descriptors of each process are looked at to guess which ones to read.
 /// <para>A socket that several processes hold belongs to the one that was read first; to another than process 1, which keeps the listeners
-/// that it hands to services.</para>
+/// that it hands to services. Of those that were asked for (<see cref="Ask"/>) all holders are found.</para>
+/// <para>What a process keeps in the table of an io_uring instance it holds as well, though it has no descriptor.</para>
 /// </remarks>
 internal sealed class SocketOwners : IDisposable
 {
@@ -23,6 +25,12 @@ internal sealed class SocketOwners : IDisposable
 
     /// <summary>Links read a round: about 40 ms.</summary>
     public const int DefaultBudget = 10_000;
+
+    /// <summary>A budget that no host has the descriptors for.</summary>
+    public const long Everything = 1L << 40;
+
+    // Whoever looks once waits for it: half a second. Who serves a listener has seldom more descriptors than most others together.
+    private const int SharerBudget = 100_000;
 
     private const int ProcessBound = 65_536;
     private const int LargestChunk = 4096;
@@ -34,6 +42,8 @@ internal sealed class SocketOwners : IDisposable
     private const int ForgetRounds = 4;
     private const int RereadRounds = 20;
     private const int SampleRounds = 8;
+    private const int RegisteredBound = 65_536;
+    private const int TableAttempts = 3;
     private const int LongestWait = 5;
     private const int InitProcess = 1;
 
@@ -48,9 +58,11 @@ internal sealed class SocketOwners : IDisposable
     private readonly List<Process> candidates = [];
     private readonly List<Process> tier = [];
     private readonly Dictionary<ulong, Wanted.Group> wantedUsers = [];
+    private readonly SharedSockets shared = new();
     private readonly SortedSet<string> missing = new(StringComparer.Ordinal);
     private readonly int[] pids = new int[LargestChunk];
     private readonly uint[] found = new uint[LargestChunk];
+    private uint[] registered = [];
     private uint round;
     private ulong lookedUp;
     private ulong covered;
@@ -59,6 +71,10 @@ internal sealed class SocketOwners : IDisposable
     private int foundSockets;
     private ulong foundCloseWait;
     private int completed;
+    private int? levelsAbove;
+    private ulong ownNetwork;
+    private Action? answered;
+    private bool readsAll;
 
     /// <summary>Knows nothing yet.</summary>
     /// <param name="kernel">The kernel of the host.</param>
@@ -118,12 +134,30 @@ internal sealed class SocketOwners : IDisposable
     /// <param name="inode">The socket's inode, not 0.</param>
     public Owner? Find(uint inode) => inodes.TryPeek(inode, out uint value) && IsValid(value) ? slots[(int)(value >> 8)].Owner : null;
 
+    /// <summary>Has <see cref="Improve"/> look for all holders of these sockets, as long as they are asked for.</summary>
+    /// <param name="listeners">Their inodes, the most wanted first; see <see cref="SharedSockets.Bound"/>.</param>
+    public void Ask(ReadOnlySpan<uint> listeners) => shared.Ask(listeners, round + 1);
+
+    /// <summary>Of the sockets that were asked for last, those for which there was no room.</summary>
+    public int NotAsked => shared.LeftOut;
+
+    /// <summary>All holders of a socket that are known; those of one that was not asked for are one at most.</summary>
+    /// <param name="inode">The socket's inode, not 0.</param>
+    public IReadOnlyList<Owner> AllOf(uint inode)
+    {
+        Owner[] holders = [.. shared.Of(inode).Where(IsValid).Select(value => slots[(int)(value >> 8)].Owner)];
+        return Find(inode) is { } one && !holders.Contains(one) ? [one, .. holders] : holders;
+    }
+
     /// <summary>Reads descriptors where the sockets without an owner are.</summary>
     /// <param name="wanted">What the walk saw without owner.</param>
-    /// <param name="budget">The most links to read.</param>
+    /// <param name="budget">The most links to read; <see cref="Everything"/> reads on until each socket has its owner or every process was read.</param>
+    /// <param name="answered">Called now and then, as a sign that the kernel answers; null where nobody waits for one.</param>
     /// <exception cref="KernelReadException">The processes cannot be listed.</exception>
-    public Improvement Improve(Wanted wanted, int budget)
+    public Improvement Improve(Wanted wanted, long budget, Action? answered = null)
     {
+        this.answered = answered;
+        readsAll = budget >= Everything;
         round++;
         long start = sockets.LinksRead;
         budgetEnd = start + budget;
@@ -140,6 +174,11 @@ internal sealed class SocketOwners : IDisposable
             cgroups?.BeginRound();
             Rank(wanted);
             Work(wanted);
+        }
+
+        if (shared.Any)
+        {
+            FindSharers(wanted);
         }
 
         Refresh(wanted, budget / 8);
@@ -167,6 +206,7 @@ internal sealed class SocketOwners : IDisposable
     private void Sweep()
     {
         byte now = (byte)round;
+        shared.Sweep(IsValid);
         inodes.Sweep((value, seen) => IsValid(value) && (byte)(now - seen) <= ForgetRounds);
         for (int i = 0; i < slots.Count; i++)
         {
@@ -182,6 +222,7 @@ internal sealed class SocketOwners : IDisposable
     {
         int denied = 0;
         table.Rewind();
+        levelsAbove ??= CgroupNamespace.LevelsAbove(table);
         while (table.TryNext(out int pid))
         {
             try
@@ -322,6 +363,8 @@ internal sealed class SocketOwners : IDisposable
         if (wanted.CloseWait > foundCloseWait)
         {
             Take(process => process.Rank < 3);
+            ReadTheSmall(wanted);
+            Take(process => process.Rank < 3);
             Sample(wanted, Left / 2);
             ReadTier(wanted, process => process.Rank < 3 && process.Hits > 0);
         }
@@ -333,7 +376,8 @@ internal sealed class SocketOwners : IDisposable
         }
     }
 
-    private bool IsAllFound(Wanted wanted) => (ulong)foundSockets >= wanted.Sockets;
+    // A guess is not enough where nothing is looked for afterwards.
+    private bool IsAllFound(Wanted wanted) => (ulong)foundSockets >= wanted.Sockets && (wanted.IsExact || !readsAll);
 
     // Descriptors are handed on to other processes without a trace: what is known gets old.
     private void Refresh(Wanted wanted, long share)
@@ -382,8 +426,16 @@ internal sealed class SocketOwners : IDisposable
 
         if (total > (ulong)Left)
         {
+            ReadTheSmall(wanted);
+            Take(which);
             Sample(wanted, Left / 2);
             Take(which);
+        }
+        else if (readsAll)
+        {
+            SortSmallestFirst();
+            ReadAll(wanted);
+            return;
         }
 
         tier.Sort(static (a, b) =>
@@ -394,6 +446,75 @@ internal sealed class SocketOwners : IDisposable
             return order != 0 ? order : b.Count.CompareTo(a.Count);
         });
         ReadAll(wanted);
+    }
+
+    // Whoever has few descriptors is soon read and never waits for those that have many.
+    private void ReadTheSmall(Wanted wanted)
+    {
+        SortSmallestFirst();
+        long whole = budgetEnd;
+        budgetEnd = sockets.LinksRead + (Left / 2);
+        foreach (Process process in tier)
+        {
+            while (Left > 0 && !IsAllFound(wanted) && !process.Done(round) && Read(process, (int)Math.Min(LargestChunk, Left), wanted))
+            {
+            }
+        }
+
+        budgetEnd = whole;
+    }
+
+    // Those never read before others, those of our own network namespace before others, then the smallest; of those that were read the one that was longest ago.
+    private void SortSmallestFirst()
+    {
+        foreach (Process process in tier)
+        {
+            process.IsElsewhere ??= IsElsewhere(process.Pid);
+        }
+
+        tier.Sort(static (a, b) =>
+        {
+            int order = (a.ReadRound > 0).CompareTo(b.ReadRound > 0);
+            order = order != 0 ? order : (a.IsElsewhere == true).CompareTo(b.IsElsewhere == true);
+            order = order != 0 ? order : a.ReadRound.CompareTo(b.ReadRound);
+            return order != 0 ? order : a.Count.CompareTo(b.Count);
+        });
+    }
+
+    // The file needs no rights on the process and is another in each namespace. Where it does not tell, the process may be as near as any.
+    private bool IsElsewhere(int pid)
+    {
+        try
+        {
+            if (ownNetwork == 0 && table.ReadInode("self/net/sockstat\0"u8, out ownNetwork) != ProcessAccess.Ok)
+            {
+                return false;
+            }
+
+            return table.ReadInode(pid, "net/sockstat"u8, out ulong network) == ProcessAccess.Ok && network != ownNetwork;
+        }
+        catch (KernelReadException)
+        {
+            return false;
+        }
+    }
+
+    // Whoever was not read since the youngest was asked for may hold one of them.
+    private void FindSharers(Wanted wanted)
+    {
+        tier.Clear();
+        foreach (Process process in processes.Values)
+        {
+            bool isUnread = process.ReadRound == 0 || process.ReadBegun < shared.Since || (process.Count != process.ReadCount && process.NotBefore <= round);
+            if (isUnread && !process.Done(round) && process.Count > 0 && !(process.IsDenied && process.NotBefore > round))
+            {
+                tier.Add(process);
+            }
+        }
+
+        SortSmallestFirst();
+        budgetEnd = Math.Min(budgetEnd, sockets.LinksRead + SharerBudget);
+        ReadAll(wanted, refresh: true);
     }
 
     // A process with a million descriptors does not keep the others waiting: each gets a quarter of the budget in turn.
@@ -509,17 +630,19 @@ internal sealed class SocketOwners : IDisposable
     {
         if (!process.InPass)
         {
-            process.Begin();
+            process.Begin(round);
         }
 
         ProcessAccess access = sockets.Read(process.Pid, ref process.Position, found.AsSpan(0, Math.Min(limit, found.Length)), out int count, out _);
-        if (access == ProcessAccess.Ok && count > 0 && !process.IsDescribed)
+        int inRings = access == ProcessAccess.Ok ? ReadRegistered(process) : 0;
+        bool holds = count + inRings > 0;
+        if (access == ProcessAccess.Ok && holds && !process.IsDescribed)
         {
             access = Describe(process);
             process.IsDescribed = true;
         }
 
-        if (access == ProcessAccess.Ok && count > 0)
+        if (access == ProcessAccess.Ok && holds)
         {
             // Still the process that was looked at when the round began? Then everything read between was its own.
             access = table.Identify(process.Pid, out ulong identity, out _, out _);
@@ -539,7 +662,9 @@ internal sealed class SocketOwners : IDisposable
             return false;
         }
 
+        answered?.Invoke();
         Keep(process, found.AsSpan(0, count), wanted);
+        Keep(process, registered.AsSpan(0, inRings), wanted);
         if (process.Position != ProcessSockets.End)
         {
             return true;
@@ -558,6 +683,44 @@ internal sealed class SocketOwners : IDisposable
         return false;
     }
 
+    // What a process has in tables of io_uring it holds without a descriptor. Read in every pass: what a pass does not find counts as gone. A table that cannot be
+    // read costs what is in it and not the descriptors; it counts as left out.
+    private int ReadRegistered(Process process)
+    {
+        int count = 0;
+        leftOut += (ulong)sockets.RingsLeftOut;
+        foreach (int ring in sockets.Rings)
+        {
+            registered = registered.Length == 0 ? new uint[RegisteredBound] : registered;
+            count += ReadTable(process.Pid, ring, registered.AsSpan(count));
+        }
+
+        return count;
+    }
+
+    private int ReadTable(int pid, int ring, Span<uint> room)
+    {
+        int count = 0;
+        try
+        {
+            // The kernel only tries for the instance's lock: one at work is asked again at once.
+            for (int attempt = 1; attempt <= TableAttempts; attempt++)
+            {
+                if (sockets.ReadRegistered(pid, ring, room, out count))
+                {
+                    return count;
+                }
+            }
+        }
+        catch (KernelReadException)
+        {
+            // Counted below.
+        }
+
+        leftOut++;
+        return count;
+    }
+
     private void Keep(Process process, ReadOnlySpan<uint> held, Wanted wanted)
     {
         foreach (uint inode in held)
@@ -565,6 +728,7 @@ internal sealed class SocketOwners : IDisposable
             bool isWanted = wanted.Holds(inode, out bool closeWait);
             bool known = inodes.TryPeek(inode, out uint value);
             bool valid = known && IsValid(value);
+            shared.Add(inode, ((uint)process.Slot << 8) | slots[process.Slot].Pass);
             if (valid && (int)(value >> 8) != process.Slot && slots[(int)(value >> 8)].Owner.Pid != InitProcess)
             {
                 continue;
@@ -596,13 +760,10 @@ internal sealed class SocketOwners : IDisposable
 
         var stat = ProcessStat.Parse("PID/stat", text, out ReadOnlySpan<byte> nameBytes);
         string name = Encoding.UTF8.GetString(nameBytes);
-        access = table.ReadFile(process.Pid, "cgroup"u8, out text);
-        if (access == ProcessAccess.Gone)
-        {
-            return access;
-        }
 
-        var owner = new Owner(name, access == ProcessAccess.Ok ? UnitName.FromProcessFile(text) : UnitName.None, process.Pid, stat.StartTicks);
+        // A kernel without control groups has no such file.
+        access = table.ReadFile(process.Pid, "cgroup"u8, out text);
+        var owner = new Owner(name, access == ProcessAccess.Ok ? UnitName.FromProcessFile(text, levelsAbove ?? 0) : UnitName.None, process.Pid, stat.StartTicks);
         if (process.Slot < 0)
         {
             process.Slot = Allot(owner);
@@ -646,12 +807,14 @@ internal sealed class SocketOwners : IDisposable
         int holding = 0;
         int unread = 0;
         int denied = hidden;
+        int deniedNear = hidden;
         foreach (Process process in processes.Values)
         {
             if (process.Count > 0)
             {
                 holding++;
                 denied += process.IsDenied ? 1 : 0;
+                deniedNear += process.IsDenied && (process.IsElsewhere ??= IsElsewhere(process.Pid)) == false ? 1 : 0;
                 unread += !process.IsDenied && (process.ReadRound == 0 || process.ReadCount != process.Count) ? 1 : 0;
             }
         }
@@ -661,7 +824,7 @@ internal sealed class SocketOwners : IDisposable
             missing.Clear();
         }
 
-        Coverage = new OwnerCoverage(lookedUp, covered, leftOut, holding + hidden, unread, denied, string.Join(", ", missing));
+        Coverage = new OwnerCoverage(lookedUp, covered, leftOut, holding + hidden, unread, denied, string.Join(", ", missing)) { DeniedNear = deniedNear };
         lookedUp = covered = 0;
     }
 
@@ -710,6 +873,12 @@ internal sealed class SocketOwners : IDisposable
         /// <summary>Whether its name and unit were read in this pass, which is when it has a socket.</summary>
         public bool IsDescribed { get; set; }
 
+        /// <summary>Whether it is in another network namespace than we are; null where nobody has looked.</summary>
+        public bool? IsElsewhere { get; set; }
+
+        /// <summary>The round in which the last complete pass began.</summary>
+        public uint ReadBegun { get; private set; }
+
         /// <summary>Its descriptors when the last complete pass began.</summary>
         public ulong ReadCount { get; private set; }
 
@@ -732,6 +901,8 @@ internal sealed class SocketOwners : IDisposable
 
         private ulong PassCount { get; set; }
 
+        private uint PassRound { get; set; }
+
         private uint DoneRound { get; set; }
 
         private int Fruitless { get; set; }
@@ -752,8 +923,9 @@ internal sealed class SocketOwners : IDisposable
             }
         }
 
-        public void Begin()
+        public void Begin(uint round)
         {
+            PassRound = round;
             InPass = true;
             Position = 0;
             PassCount = Count;
@@ -765,7 +937,9 @@ internal sealed class SocketOwners : IDisposable
         {
             InPass = false;
             IsDenied = false;
+            IsElsewhere = null;
             ReadCount = PassCount;
+            ReadBegun = PassRound;
             ReadRound = DoneRound = round;
             Fruitless = FoundInPass > 0 ? 0 : Math.Min(Fruitless + 1, longestWait);
             NotBefore = round + (1u << Fruitless);

@@ -54,6 +54,7 @@ internal sealed class TimeWaitOwners : IDisposable
     private int seenCount;
     private int turn;
     private int lastPid;
+    private int? levelsAbove;
 
     /// <summary>Nothing is opened yet.</summary>
     /// <param name="kernel">The kernel; sockets are dumped in the network namespace that its sock_diag opens in.</param>
@@ -82,7 +83,8 @@ internal sealed class TimeWaitOwners : IDisposable
         candidates.Clear();
         seenCount = turn = Dumps = 0;
         table.Rewind();
-        var request = new SockDiagRequest(Living) { To = (destination, port) };
+        levelsAbove ??= CgroupNamespace.LevelsAbove(table);
+        var request = new SockDiagRequest(Living) { To = [(destination, port)] };
         while (Dumps < MostDumps && sightings.Count < EnoughSightings && ThreadClock.CpuTime() < end)
         {
             Dumps++;
@@ -124,7 +126,7 @@ internal sealed class TimeWaitOwners : IDisposable
             {
                 // The kernel has filtered; one that does not know the filter must not mislead.
                 uint inode = socket.Inode;
-                if (inode == 0 || socket.RemotePort != request.To!.Value.Port || socket.RemoteAddress != request.To.Value.Address)
+                if (inode == 0 || socket.RemotePort != request.To![0].Port || socket.RemoteAddress != request.To[0].Address)
                 {
                     continue;
                 }
@@ -283,7 +285,7 @@ internal sealed class TimeWaitOwners : IDisposable
 
         var stat = ProcessStat.Parse("PID/stat", text, out ReadOnlySpan<byte> name);
         string nameText = Encoding.UTF8.GetString(name);
-        string unit = table.ReadFile(candidate.Pid, "cgroup"u8, out text) == ProcessAccess.Ok ? UnitName.FromProcessFile(text) : UnitName.None;
+        string unit = table.ReadFile(candidate.Pid, "cgroup"u8, out text) == ProcessAccess.Ok ? UnitName.FromProcessFile(text, levelsAbove ?? 0) : UnitName.None;
         if (table.Identify(candidate.Pid, out ulong identity, out _, out _) != ProcessAccess.Ok || identity != candidate.Identity)
         {
             return null;

@@ -7,7 +7,7 @@ namespace ConnExporter.Holders;
 /// <summary>The sockets that a walk saw without knowing their owner: where to look for them, worst first. Of fixed size, whatever their number.</summary>
 /// <remarks>
 /// A socket leaves one bit in one of two filters of 32 KiB, so that a descriptor that is read can be told to be one of them, see
-/// <see cref="Holds"/>.
+/// <see cref="Holds"/>. The first few thousand are kept by inode as well.
 /// </remarks>
 internal sealed class Wanted
 {
@@ -16,10 +16,12 @@ internal sealed class Wanted
 
     private const int Slots = 2 * GroupBound;
     private const int FilterBits = 1 << 18;
+    private const int ExactBound = 4096;
 
     private readonly Group[] groups = new Group[Slots];
     private readonly ulong[] leaked = new ulong[FilterBits / 64];
     private readonly ulong[] others = new ulong[FilterBits / 64];
+    private readonly HashSet<uint> exact = new(ExactBound);
     private readonly List<int> used = new(GroupBound);
 
     /// <summary>All sockets added.</summary>
@@ -27,6 +29,9 @@ internal sealed class Wanted
 
     /// <summary>Those of them in CLOSE_WAIT.</summary>
     public ulong CloseWait { get; private set; }
+
+    /// <summary>Whether <see cref="Holds"/> is certain: there were no more than are kept by inode.</summary>
+    public bool IsExact { get; private set; } = true;
 
     /// <summary>Where they are, in no order.</summary>
     public IEnumerable<Group> Groups
@@ -56,6 +61,8 @@ internal sealed class Wanted
         }
 
         Sockets = CloseWait = 0;
+        exact.Clear();
+        IsExact = true;
     }
 
     /// <summary>Adds a socket that has an inode and no known owner.</summary>
@@ -75,6 +82,14 @@ internal sealed class Wanted
         CloseWait += closeWait ? 1u : 0u;
         (int word, ulong bit) = Place(inode);
         (closeWait ? leaked : others)[word] |= bit;
+        if (exact.Count < ExactBound)
+        {
+            exact.Add(inode);
+        }
+        else
+        {
+            IsExact = false;
+        }
 
         bool tells = CgroupTree.Tells(cgroup);
         ulong key = tells ? cgroup : user;
@@ -104,14 +119,14 @@ internal sealed class Wanted
         }
     }
 
-    /// <summary>Whether a socket is among those added, and how bad it is; now and then one that is not is taken for one (1 in 500 with 500 of them).</summary>
+    /// <summary>Whether a socket is among those added, and how bad it is; with very many of them now and then one that is not is taken for one (1 in 50 with 5,000 of them).</summary>
     /// <param name="inode">Its inode.</param>
     /// <param name="closeWait">Whether it is one in CLOSE_WAIT.</param>
     public bool Holds(uint inode, out bool closeWait)
     {
         (int word, ulong bit) = Place(inode);
         closeWait = (leaked[word] & bit) != 0;
-        return closeWait || (others[word] & bit) != 0;
+        return (closeWait || (others[word] & bit) != 0) && (!IsExact || exact.Contains(inode));
     }
 
     private static (int Word, ulong Bit) Place(uint inode)

@@ -18,7 +18,11 @@ internal sealed class ConfigurationReload
     private readonly Logging logging;
     private readonly TimeProvider time;
     private readonly Lock gate = new();
+
+    // Whether the newest reload is still being read.
+    private readonly Lock judging = new();
     private ExporterOptions inForce;
+    private bool isReading;
 
     public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, Diagnostician diagnostician, FlightRecorder? recorder, SnapshotStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
     {
@@ -33,7 +37,21 @@ internal sealed class ConfigurationReload
         this.time = time;
     }
 
-    /// <summary>Reloads once; the log and two metrics tell how it ended.</summary>
+    /// <summary>The configuration is being read and does not come: what is in force may not be the newest.</summary>
+    /// <param name="duration">For how long.</param>
+    public void Held(TimeSpan duration)
+    {
+        lock (judging)
+        {
+            if (isReading)
+            {
+                store.Update(snapshot => snapshot with { Configuration = snapshot.Configuration with { LastReloadOk = false } });
+                logging.Logger.Error("The configuration cannot be read again, the disk has not answered for {Seconds} s; the old one stays in force", duration.TotalSeconds);
+            }
+        }
+    }
+
+    /// <summary>Reloads once; the log and two metrics tell how it ended. For a thread that a disk may hold.</summary>
     public void Run()
     {
         ILogger log = logging.Logger;
@@ -42,7 +60,7 @@ internal sealed class ConfigurationReload
             systemd.Reloading();
             try
             {
-                ExporterOptions wanted = sources.Load();
+                ExporterOptions wanted = Load();
                 foreach (string key in NeedRestart(wanted))
                 {
                     log.Warning("A change of {Key} takes a restart; the old value stays in force", key);
@@ -67,6 +85,26 @@ internal sealed class ConfigurationReload
             }
 
             systemd.Ready();
+        }
+    }
+
+    private ExporterOptions Load()
+    {
+        lock (judging)
+        {
+            isReading = true;
+        }
+
+        try
+        {
+            return sources.Load();
+        }
+        finally
+        {
+            lock (judging)
+            {
+                isReading = false;
+            }
         }
     }
 

@@ -32,4 +32,7 @@ internal static class ExitCode
 
     /// <summary>A defect in this program.</summary>
     public const int Internal = 70;
+
+    /// <summary>Standard output cannot be written: a full disk, or closed (sysexits.h, EX_IOERR).</summary>
+    public const int Output = 74;
 }

@@ -1,4 +1,7 @@
+using System.Runtime.CompilerServices;
 using System.Text;
+using ConnExporter.Kernel;
+using ConnExporter.Terminal;
 using Microsoft.Win32.SafeHandles;
 
 namespace ConnExporter.Hosting;
@@ -14,17 +17,41 @@ internal static class LastWords
     public static int Say(Exception failure)
     {
         // Not by Console, which may be just what cannot be loaded.
-        using var error = new FileStream(new SafeFileHandle(StandardError, ownsHandle: false), FileAccess.Write, bufferSize: 0);
-        error.Write(Encoding.UTF8.GetBytes($"conn-exporter: {Of(failure)}\n"));
-        return ExitCode.Internal;
+        try
+        {
+            using var error = new FileStream(new SafeFileHandle(StandardError, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+            error.Write(Encoding.UTF8.GetBytes($"conn-exporter: {Of(failure)}\n"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Then the exit code has to do: there is nobody else to tell.
+        }
+
+        return failure is OutputException ? ExitCode.Output : ExitCode.Internal;
     }
+
+    /// <summary>Ends the process without the runtime's own end.</summary>
+    /// <exception cref="FileNotFoundException">The code for it cannot be loaded.</exception>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void End(int exitCode) => ProcessEnd.Now(exitCode);
 
     internal static string Of(Exception failure)
     {
         for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
         {
             // Of a missing assembly the file name is its full name; of any other file it is a path.
-            if (cause is FileLoadException or BadImageFormatException or OutOfMemoryException || (cause is FileNotFoundException { FileName: { } name } && name.Contains(", Version=", StringComparison.Ordinal)))
+            if (cause is OutputException)
+            {
+                return cause.Message;
+            }
+
+            // The runtime says the same of memory and of threads.
+            if (cause is OutOfMemoryException)
+            {
+                return $"no memory or no further thread to be had, of which the runtime does not say which (MemoryMax=; TasksMax=, pids.max, ulimit -u; ulimit -n): {cause.Message.ReplaceLineEndings(" ").Trim()}";
+            }
+
+            if (cause is FileLoadException or BadImageFormatException || (cause is FileNotFoundException { FileName: { } name } && name.Contains(", Version=", StringComparison.Ordinal)))
             {
                 return $"cannot load its own code, for want of open files or memory as a rule (ulimit -n, fs.file-max, MemoryMax=): {cause.Message.ReplaceLineEndings(" ").Trim()}";
             }

@@ -17,6 +17,7 @@ internal sealed class Logging : IDisposable, IAsyncLogEventSinkMonitor
     private readonly Logger logger;
     private readonly LoggingLevelSwitch level;
     private readonly LoggingLevelSwitch framework = new(LogEventLevel.Fatal + 1);
+    private readonly CountedConsole console;
     private IAsyncLogEventSinkInspector? queue;
 
     /// <summary>Opens the log.</summary>
@@ -27,12 +28,12 @@ internal sealed class Logging : IDisposable, IAsyncLogEventSinkMonitor
         // Every line asks for it, and its first use reads random numbers: where that fails it has to fail here, not in a thread of some collector.
         _ = Activity.Current;
         level = new LoggingLevelSwitch(options.LogLevel);
-        var formatter = new LogLineFormatter(options.LogFormat, forJournal: !string.IsNullOrEmpty(environment("JOURNAL_STREAM")));
+        console = new CountedConsole(new LogLineFormatter(options.LogFormat, forJournal: !string.IsNullOrEmpty(environment("JOURNAL_STREAM"))));
         logger = new LoggerConfiguration()
             .MinimumLevel.ControlledBy(level)
             .MinimumLevel.Override("Microsoft", framework)
             .WriteTo.Async(
-                sinks => sinks.Console(formatter, standardErrorFromLevel: LogEventLevel.Verbose),
+                sinks => sinks.Sink(console),
                 bufferSize: QueuedLines,
                 blockWhenFull: false,
                 monitor: this)
@@ -41,8 +42,8 @@ internal sealed class Logging : IDisposable, IAsyncLogEventSinkMonitor
 
     public ILogger Logger => logger;
 
-    /// <summary>Lines lost because nobody read them.</summary>
-    public long DroppedLines => queue?.DroppedMessagesCount ?? 0;
+    /// <summary>Lines lost because nobody read them, or because standard error cannot be written.</summary>
+    public long DroppedLines => (queue?.DroppedMessagesCount ?? 0) + console.LostLines;
 
     /// <summary>Puts their number into the snapshot.</summary>
     public void ShowDroppedLines(SnapshotStore store)
@@ -64,8 +65,16 @@ internal sealed class Logging : IDisposable, IAsyncLogEventSinkMonitor
     public void Dispose()
     {
         var flush = new Thread(logger.Dispose) { IsBackground = true, Name = "log flush" };
-        flush.Start();
-        flush.Join(FlushPatience);
+        try
+        {
+            flush.Start();
+            flush.Join(FlushPatience);
+        }
+        catch (OutOfMemoryException)
+        {
+            // No thread is to be had. The log's own goes on writing as long as this one waits.
+            SpinWait.SpinUntil(() => queue is not { Count: > 0 }, FlushPatience);
+        }
     }
 
     void IAsyncLogEventSinkMonitor.StartMonitoring(IAsyncLogEventSinkInspector inspector) => queue = inspector;

@@ -1,19 +1,31 @@
 using System.Net.Sockets;
 using System.Text;
 using ConnExporter.Sampling;
+using Microsoft.Extensions.Hosting.Systemd;
 using Serilog;
 
 namespace ConnExporter.Hosting;
 
-/// <summary>Tells systemd how the service does (sd_notify(3)): READY, STATUS, RELOADING, STOPPING, WATCHDOG. Silent where nobody asked.</summary>
-internal sealed class SystemdNotifier : IDisposable
+/// <summary>
+/// Tells the service manager how the service does (sd_notify(3)). READY and STOPPING come from the host's lifetime; RELOADING, STATUS and WATCHDOG are added. Silent
+/// where nobody asked.
+/// </summary>
+/// <remarks>
+/// Not the notifier of Microsoft.Extensions.Hosting.Systemd: that opens a socket for each message, which fails where there are no descriptors, and waits for a manager
+/// that does not read.
+/// </remarks>
+internal sealed class SystemdNotifier : ISystemdNotifier, IDisposable
 {
+    private static readonly string ReadyText = ServiceState.Ready.ToString();
+
     private readonly Socket? socket;
     private readonly UnixDomainSocketEndPoint? manager;
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly bool watchdog;
+    private readonly Lock gate = new();
     private string status = "";
+    private bool owesReady;
     private bool failed;
 
     /// <summary>Reads the service manager's wishes from the environment.</summary>
@@ -47,15 +59,31 @@ internal sealed class SystemdNotifier : IDisposable
         watchdog = !string.IsNullOrEmpty(environment("WATCHDOG_USEC")) && (string.IsNullOrEmpty(pid) || pid == Environment.ProcessId.ToString());
     }
 
-    /// <summary>Start-up has ended; the service answers.</summary>
-    public void Ready() => Send("READY=1");
+    /// <summary>Whether somebody asked.</summary>
+    public bool IsEnabled => socket is not null;
+
+    /// <summary>Tells a state. That the service is ready is told again by <see cref="Ping"/> where the manager did not take it.</summary>
+    public void Notify(ServiceState state)
+    {
+        lock (gate)
+        {
+            string text = state.ToString();
+            bool isTold = Send(text);
+            owesReady = text == ReadyText && !isTold;
+        }
+    }
+
+    /// <summary>A reload has ended, well or not.</summary>
+    public void Ready() => Notify(ServiceState.Ready);
 
     /// <summary>A reload has begun; <see cref="Ready"/> ends it.</summary>
-    public void Reloading() =>
-        Send($"RELOADING=1\nMONOTONIC_USEC={time.GetTimestamp() / (time.TimestampFrequency / 1_000_000)}");
-
-    /// <summary>The service ends.</summary>
-    public void Stopping() => Send("STOPPING=1");
+    public void Reloading()
+    {
+        lock (gate)
+        {
+            Send($"RELOADING=1\nMONOTONIC_USEC={time.GetTimestamp() / (time.TimestampFrequency / 1_000_000)}");
+        }
+    }
 
     /// <summary>Called while the scheduler ticks: keeps the watchdog quiet, and shows how the collectors stand when that has changed.</summary>
     public void Ping(Snapshot snapshot)
@@ -65,24 +93,31 @@ internal sealed class SystemdNotifier : IDisposable
             return;
         }
 
-        string now = Describe(snapshot);
-        string message = watchdog ? "WATCHDOG=1" : "";
-        if (now != status)
+        lock (gate)
         {
-            message = $"STATUS={now}\n{message}";
-            status = now;
-        }
-
-        if (message.Length > 0)
-        {
-            Send(message);
+            string now = Describe(snapshot);
+            string message = string.Concat(
+                owesReady ? $"{ReadyText}\n" : "",
+                now != status ? $"STATUS={now}\n" : "",
+                watchdog ? "WATCHDOG=1" : "");
+            if (message.Length > 0 && Send(message))
+            {
+                status = now;
+                owesReady = false;
+            }
         }
     }
 
     public void Dispose() => socket?.Dispose();
 
+    // Empty before there is anything to say.
     private static string Describe(Snapshot snapshot)
     {
+        if (snapshot.Collectors.IsEmpty)
+        {
+            return "";
+        }
+
         int ok = snapshot.Collectors.Count(state => state.Outcome == Outcome.Ok);
         IEnumerable<string> others = snapshot.Collectors
             .Where(state => state.Outcome is not (null or Outcome.Ok))
@@ -90,17 +125,19 @@ internal sealed class SystemdNotifier : IDisposable
         return string.Join(", ", others.Prepend($"{ok} of {snapshot.Collectors.Length} collectors ok"));
     }
 
-    private void Send(string message)
+    // Never waits: the socket is there from the start, and a manager that does not read misses a message.
+    private bool Send(string message)
     {
         if (socket is null)
         {
-            return;
+            return false;
         }
 
         try
         {
             socket.SendTo(Encoding.UTF8.GetBytes(message), manager!);
             failed = false;
+            return true;
         }
         catch (SocketException e)
         {
@@ -110,6 +147,7 @@ internal sealed class SystemdNotifier : IDisposable
             }
 
             failed = true;
+            return false;
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ConnExporter.Diagnosis;
 
 namespace ConnExporter.Incidents;
@@ -19,16 +20,50 @@ internal sealed class IncidentFollower
     /// <summary>Whether one goes on.</summary>
     public bool IsOpen => incident is not null;
 
+    /// <summary>The incident that goes on, for the next daemon; null where none does.</summary>
+    /// <param name="report">The newest report.</param>
+    public OpenIncident? OpenOf(DiagnosisReport report)
+    {
+        if (incident is null)
+        {
+            return null;
+        }
+
+        // Of what came and went nothing is kept: the note is no longer than what holds.
+        ImmutableArray<HeldBefore> held = [.. report.Findings.Where(IsBad).Select(finding => new HeldBefore(finding.Id, finding.Netns, finding.Severity, finding.Since)), .. report.Awaited];
+        return new OpenIncident(
+            incident,
+            number,
+            fullest,
+            held,
+            [.. held.Where(finding => recorded.ContainsKey((finding.Finding, finding.Netns))).Select(finding => finding with { Severity = recorded[(finding.Finding, finding.Netns)] })]);
+    }
+
+    /// <summary>Goes on with the incident of the daemon before, unless another has begun.</summary>
+    public void Resume(OpenIncident open)
+    {
+        if (IsOpen)
+        {
+            return;
+        }
+
+        (incident, number, fullest) = (open.Incident, open.Number, open.Fullest);
+        foreach (HeldBefore finding in open.Recorded)
+        {
+            recorded[(finding.Finding, finding.Netns)] = finding.Severity;
+        }
+    }
+
     /// <summary>Takes the newest report.</summary>
     /// <param name="report">The report.</param>
     /// <param name="interval">How often an incident that gets worse is recorded.</param>
     /// <returns>What is to be recorded; null where nothing is.</returns>
     public IncidentRecord? Take(DiagnosisReport report, TimeSpan interval)
     {
-        Finding[] bad = [.. report.Findings.Where(finding => finding.Severity >= Severity.Warning)];
+        Finding[] bad = [.. report.Findings.Where(IsBad)];
         if (bad.Length == 0)
         {
-            return IsOpen ? End() : null;
+            return IsOpen && report.Awaited.IsEmpty ? End() : null;
         }
 
         double now = report.Resources.Length == 0 ? 0 : report.Resources.Max(resource => resource.Worst.UsedRatio);
@@ -51,6 +86,8 @@ internal sealed class IncidentFollower
 
         return new IncidentRecord(incident, ++number, begins ? IncidentEvent.Begin : IncidentEvent.Worsen, bad.Max(finding => finding.Severity).Label());
     }
+
+    private static bool IsBad(Finding finding) => finding.Severity >= Severity.Warning;
 
     private IncidentRecord End()
     {

@@ -36,7 +36,7 @@ internal static class IncidentJson
             json.WriteString("at", snapshot.Report!.At);
             json.WriteString("kernel", kernel);
             json.WritePropertyName("diagnosis");
-            ReportJson.Write(json, snapshot, host, TextBook.Of(Language.English), NotSeen.Of(snapshot));
+            ReportJson.Write(json, snapshot, host, TextBook.Of(Language.English), NotSeen.Of(snapshot, TextBook.Of(Language.English)));
             json.WritePropertyName("history");
             HistoryJson.Write(json, view);
             json.WritePropertyName("tables");

@@ -16,7 +16,7 @@ internal enum IncidentEvent
 }
 
 /// <summary>The name of a record's file, which says all that a list needs: <c>incident-20261120T214751Z-001.0002.worsen.critical.json</c>.</summary>
-/// <param name="Incident">The incident's id: when it began, and a number for those that began in the same second.</param>
+/// <param name="Incident">The incident's id: when it began, and its place among all that were recorded in the directory.</param>
 /// <param name="Number">Its how many-th record this is, 1 being the first.</param>
 /// <param name="Event">Why it was written.</param>
 /// <param name="Severity">The worst severity then: warning or critical; <c>none</c> at the end.</param>
@@ -34,6 +34,9 @@ internal sealed record IncidentRecord(string Incident, int Number, IncidentEvent
 
     /// <summary>The name of the file.</summary>
     public string FileName => $"{Prefix}{Incident}.{Number:D4}.{EventLabel}.{Severity}{Suffix}";
+
+    /// <summary>The incident's place among all in its directory. By it they are put in order: a clock can be set back, this is not.</summary>
+    public int Sequence => int.TryParse(Incident.AsSpan(Incident.LastIndexOf('-') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int sequence) ? sequence : int.MaxValue;
 
     /// <summary>When the incident began.</summary>
     public DateTimeOffset BeganAt => TimeOf(Incident)!.Value;
@@ -65,6 +68,12 @@ internal sealed record IncidentRecord(string Incident, int Number, IncidentEvent
             ? record
             : null;
     }
+
+    /// <summary>Whether a text is an incident's id and the number of a record, <c>ID.NUMBER</c>.</summary>
+    public static bool IsNumbered(string text) => text.LastIndexOf('.') is > 0 and var dot
+        && int.TryParse(text.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        && text == string.Create(CultureInfo.InvariantCulture, $"{text[..dot]}.{number}")
+        && Parse(new IncidentRecord(text[..dot], number, IncidentEvent.Begin, "warning").FileName) is not null;
 
     // Numbers may end in NULs where .NET parses them.
     private static DateTimeOffset? TimeOf(string id) =>

@@ -32,7 +32,7 @@ internal static class ExporterMetrics
         "conn_exporter_requests_refused_total", "Requests that this exporter turned away, by reason.", "reason");
 
     private static readonly MetricFamily LogLinesDropped = MetricFamily.Counter(
-        "conn_exporter_log_lines_dropped_total", "Lines of this exporter's log that were lost because nobody read them.");
+        "conn_exporter_log_lines_dropped_total", "Lines of this exporter's log that were lost: nobody read them, or they could not be written.");
 
     private static readonly MetricFamily CollectorOutcome = MetricFamily.Gauge(
         "conn_collector_outcome", "1 for the outcome that holds, 0 for the others. No row is 1 before a collector's first sample has ended.", "collector", "outcome");
@@ -143,6 +143,7 @@ internal static class ExporterMetrics
         page.Write(ConnectionsClosed, web.GivenUp, "given_up");
         page.Write(ConnectionsClosed, web.Silent, "silent");
         page.Write(ConnectionsClosed, web.Slow, "slow");
+        page.Write(ConnectionsClosed, web.Handshake, "handshake");
         page.Write(RequestsRefused, web.Busy, "busy");
         page.Write(RequestsRefused, web.Guessing, "guessing");
         page.Write(RequestsRefused, web.OverRate, "rate_limit");

@@ -1,24 +1,24 @@
 namespace ConnExporter.Metrics;
 
 /// <summary>
-/// Writes one page. The formats want the series of a family in one place, while several readings may write to it (one for each network
-/// namespace): each family has its section, and <see cref="End"/> puts them together in the order in which they were begun.
+/// Writes one page after the other: a page begins with <see cref="Clear"/>, each series is put on it by Write, and <see cref="End"/> takes off what this
+/// one has not. The registry then holds the snapshot and nothing else of it.
 /// </summary>
-/// <remarks>
-/// <see href="https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md">text 0.0.4</see> and
-/// <see href="https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md">OpenMetrics 1.0</see>.
-/// </remarks>
+/// <remarks>Not for several threads. A page that was broken off is put right by the next one.</remarks>
 internal sealed class ExpositionWriter
 {
-    private readonly Dictionary<MetricFamily, PageSection> sections = [];
-    private readonly List<(MetricFamily Family, PageSection Section)> begun = [];
-    private readonly PageSection page = new();
-    private readonly ExpositionFormat format;
+    private readonly MetricRegistry registry;
+    private readonly Dictionary<MetricFamily, FollowedFamily> families = [];
+    private int page = 1;
 
-    public ExpositionWriter(ExpositionFormat format) => this.format = format;
+    /// <summary>Writes to a registry, which may have more in it.</summary>
+    public ExpositionWriter(MetricRegistry registry) => this.registry = registry;
 
-    /// <summary>The page, once it is ended; the bytes hold until the next <see cref="Clear"/>.</summary>
-    public ReadOnlySpan<byte> Page => page.Bytes;
+    /// <summary>Writes to a registry of its own.</summary>
+    public ExpositionWriter()
+        : this(new MetricRegistry())
+    {
+    }
 
     /// <summary>Series so far.</summary>
     public int SeriesCount { get; private set; }
@@ -26,84 +26,57 @@ internal sealed class ExpositionWriter
     /// <summary>Starts a new page.</summary>
     public void Clear()
     {
-        begun.ForEach(begun => begun.Section.IsBegun = false);
-        begun.Clear();
-        page.Clear();
+        page++;
         SeriesCount = 0;
+        foreach (FollowedFamily family in families.Values)
+        {
+            family.Begin();
+        }
     }
 
     /// <summary>Writes one series.</summary>
     /// <param name="family">The family.</param>
-    /// <param name="value">Any value; integers are written exactly up to 2^53.</param>
+    /// <param name="value">Any value; of a counter none below 0.</param>
     /// <param name="labelValues">One value for each label of the family.</param>
     /// <exception cref="InvalidOperationException">A wrong number of labels: a defect in a collector.</exception>
     public void Write(MetricFamily family, double value, params ReadOnlySpan<string> labelValues)
-    {
-        PageSection section = BeginSeries(family, labelValues);
-        section.AppendNumber(value);
-        section.Append("\n"u8);
-    }
-
-    /// <summary>Writes one series with a whole number, exact over the full range.</summary>
-    public void Write(MetricFamily family, ulong value, params ReadOnlySpan<string> labelValues)
-    {
-        PageSection section = BeginSeries(family, labelValues);
-        section.AppendNumber(value);
-        section.Append("\n"u8);
-    }
-
-    /// <summary>Writes one series where there is a value, and nothing where there is none.</summary>
-    public void Write(MetricFamily family, ulong? value, params ReadOnlySpan<string> labelValues)
-    {
-        if (value is { } known)
-        {
-            Write(family, known, labelValues);
-        }
-    }
-
-    /// <summary>Ends the page.</summary>
-    public void End()
-    {
-        foreach ((MetricFamily family, PageSection section) in begun)
-        {
-            page.Append(format == ExpositionFormat.OpenMetrics ? family.OpenMetricsHeader : family.TextHeader);
-            page.Append(section.Bytes);
-        }
-
-        if (format == ExpositionFormat.OpenMetrics)
-        {
-            page.Append("# EOF\n"u8);
-        }
-    }
-
-    private PageSection BeginSeries(MetricFamily family, ReadOnlySpan<string> labelValues)
     {
         if (labelValues.Length != family.Labels.Count)
         {
             throw new InvalidOperationException($"{family.Name} has {family.Labels.Count} labels, not {labelValues.Length}");
         }
 
-        PageSection section = SectionOf(family);
-        section.AppendSeries(family, labelValues);
+        if (!families.TryGetValue(family, out FollowedFamily? followed))
+        {
+            followed = new FollowedFamily(registry.Factory, family);
+            families.Add(family, followed);
+        }
+
+        followed.Set(value, labelValues, page);
         SeriesCount++;
-        return section;
     }
 
-    private PageSection SectionOf(MetricFamily family)
+    /// <summary>Writes one series with a whole number, exact up to 2^53.</summary>
+    public void Write(MetricFamily family, ulong value, params ReadOnlySpan<string> labelValues) => Write(family, (double)value, labelValues);
+
+    /// <summary>Writes one series where there is a value, and nothing where there is none.</summary>
+    public void Write(MetricFamily family, ulong? value, params ReadOnlySpan<string> labelValues)
     {
-        if (!sections.TryGetValue(family, out PageSection? section))
+        if (value is { } known)
         {
-            section = new PageSection();
-            sections.Add(family, section);
+            Write(family, (double)known, labelValues);
         }
-
-        if (!section.IsBegun)
-        {
-            section.Clear();
-            section.IsBegun = true;
-            begun.Add((family, section));
-        }
-
-        return section;
     }
+
+    /// <summary>Ends the page.</summary>
+    public void End()
+    {
+        foreach (FollowedFamily family in families.Values)
+        {
+            family.RemoveGone(page);
+        }
+    }
+
+    /// <summary>The page once it is ended, with whatever else the registry has. The bytes hold until the next call.</summary>
+    public ReadOnlySpan<byte> ToText(ExpositionFormat format) => registry.ToText(format);
 }

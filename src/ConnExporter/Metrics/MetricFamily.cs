@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace ConnExporter.Metrics;
 
 /// <summary>What a family of series measures.</summary>
@@ -10,6 +8,9 @@ internal enum MetricType
 
     /// <summary>A count that only rises, but for a reset of its source.</summary>
     Counter,
+
+    /// <summary>Values counted by size, with their number and sum.</summary>
+    Histogram,
 }
 
 /// <summary>One family of series: name, help and label names. Declared once, beside the collector that writes it.</summary>
@@ -23,14 +24,7 @@ internal sealed class MetricFamily
         Name = name;
         Help = help;
         Labels = labels;
-        NameBytes = Encoding.UTF8.GetBytes(name);
-        LabelBytes = [.. labels.Select(Encoding.UTF8.GetBytes)];
-        string typeName = type == MetricType.Counter ? "counter" : "gauge";
-        TextHeader = Encoding.UTF8.GetBytes($"# HELP {name} {Escape(help)}\n# TYPE {name} {typeName}\n");
-
-        // OpenMetrics names a counter without its suffix and wants quotes escaped in help texts as well.
-        string family = type == MetricType.Counter ? name[..^CounterSuffix.Length] : name;
-        OpenMetricsHeader = Encoding.UTF8.GetBytes($"# HELP {family} {Escape(help).Replace("\"", "\\\"", StringComparison.Ordinal)}\n# TYPE {family} {typeName}\n");
+        EscapedHelp = Escape(help);
     }
 
     public MetricType Type { get; }
@@ -41,13 +35,11 @@ internal sealed class MetricFamily
 
     public IReadOnlyList<string> Labels { get; }
 
-    internal byte[] NameBytes { get; }
+    /// <summary>Upper bounds of a histogram, rising and without the infinite one; of everything else none.</summary>
+    public IReadOnlyList<double> Buckets { get; private init; } = [];
 
-    internal byte[][] LabelBytes { get; }
-
-    internal byte[] TextHeader { get; }
-
-    internal byte[] OpenMetricsHeader { get; }
+    /// <summary>The help text as both formats want it; the library writes what it is given.</summary>
+    internal string EscapedHelp { get; }
 
     /// <summary>A family of gauges.</summary>
     public static MetricFamily Gauge(string name, string help, params string[] labels) => new(MetricType.Gauge, name, help, labels);
@@ -57,5 +49,11 @@ internal sealed class MetricFamily
         ? new(MetricType.Counter, name, help, labels)
         : throw new ArgumentException($"a counter's name ends in {CounterSuffix}: {name}", nameof(name));
 
-    private static string Escape(string help) => help.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    /// <summary>A family of histograms: bounds, count and sum are its series.</summary>
+    public static MetricFamily Histogram(string name, string help, double[] buckets, params string[] labels) => new(MetricType.Histogram, name, help, labels) { Buckets = buckets };
+
+    // OpenMetrics wants a quote escaped, text 0.0.4 wants it as it is, and the library has one text for both.
+    private static string Escape(string help) => help.Contains('"', StringComparison.Ordinal)
+        ? throw new ArgumentException($"a help text has no double quotes: {help}", nameof(help))
+        : help.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }

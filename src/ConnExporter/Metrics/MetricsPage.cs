@@ -1,5 +1,5 @@
-using System.IO.Compression;
 using ConnExporter.Diagnosis;
+using ConnExporter.Hosting;
 using ConnExporter.Incidents;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
@@ -10,10 +10,22 @@ namespace ConnExporter.Metrics;
 internal sealed class MetricsPage
 {
     private readonly SnapshotStore store;
-    private readonly Rendering text = new(ExpositionFormat.Text);
-    private readonly Rendering openMetrics = new(ExpositionFormat.OpenMetrics);
+    private readonly ExpositionWriter writer;
+    private readonly AsyncGate gate = new();
+    private readonly PagePacker packer = new();
+    private readonly Rendered[] newest = [Rendered.Nothing, Rendered.Nothing];
 
-    public MetricsPage(SnapshotStore store) => this.store = store;
+    // What the writer holds whole; null while it does not.
+    private Snapshot? written;
+
+    /// <summary>The page of what a store holds.</summary>
+    /// <param name="store">Where the newest snapshot is.</param>
+    /// <param name="registry">Where the page is made, with what else is to be on it.</param>
+    public MetricsPage(SnapshotStore store, MetricRegistry registry)
+    {
+        this.store = store;
+        writer = new ExpositionWriter(registry);
+    }
 
     /// <summary>Writes the page of one snapshot; the same snapshot always gives the same bytes.</summary>
     public static void Write(ExpositionWriter page, Snapshot snapshot)
@@ -39,47 +51,59 @@ internal sealed class MetricsPage
         page.End();
     }
 
-    /// <summary>The page as bytes that nobody changes any more.</summary>
+    /// <summary>The page as bytes that nobody changes any more. Who waits for another who renders it holds no thread.</summary>
     /// <param name="format">The format.</param>
     /// <param name="compressed">Whether to compress it with gzip.</param>
-    public ReadOnlyMemory<byte> Get(ExpositionFormat format, bool compressed) =>
-        (format == ExpositionFormat.OpenMetrics ? openMetrics : text).Get(store.Current, compressed);
-
-    private sealed class Rendering
+    public async ValueTask<ReadOnlyMemory<byte>> GetAsync(ExpositionFormat format, bool compressed)
     {
-        private readonly Lock gate = new();
-        private readonly ExpositionWriter writer;
-        private Snapshot? snapshot;
-        private byte[] plain = [];
-        private byte[]? gzip;
-
-        public Rendering(ExpositionFormat format) => writer = new ExpositionWriter(format);
-
-        public byte[] Get(Snapshot wanted, bool compressed)
+        Rendered page = Volatile.Read(ref newest[(int)format]);
+        if (ReferenceEquals(page.Of, store.Current) && page.Bytes(compressed) is { } ready)
         {
-            lock (gate)
-            {
-                if (!ReferenceEquals(snapshot, wanted))
-                {
-                    MetricsPage.Write(writer, wanted);
-                    plain = writer.Page.ToArray();
-                    gzip = null;
-                    snapshot = wanted;
-                }
-
-                return compressed ? gzip ??= Compress(plain) : plain;
-            }
+            return ready;
         }
 
-        private static byte[] Compress(byte[] page)
+        await gate.EnterAsync();
+        try
         {
-            using var packed = new MemoryStream(page.Length / 6);
-            using (var stream = new GZipStream(packed, CompressionLevel.Fastest))
+            // What was the newest before the wait may not be so any more: nobody renders what has been overtaken.
+            Snapshot wanted = store.Current;
+            page = newest[(int)format];
+            if (!ReferenceEquals(page.Of, wanted))
             {
-                stream.Write(page);
+                Follow(wanted);
+                ReadOnlySpan<byte> text = writer.ToText(format);
+                page = compressed ? new Rendered(wanted, Plain: null, packer.Pack(text)) : new Rendered(wanted, text.ToArray(), Gzip: null);
+            }
+            else if (page.Bytes(compressed) is null)
+            {
+                // The same page as the other one got, not a new one: what is live on it has moved on meanwhile.
+                page = compressed ? page with { Gzip = packer.Pack(page.Plain) } : page with { Plain = PagePacker.Unpack(page.Gzip!) };
             }
 
-            return packed.ToArray();
+            Volatile.Write(ref newest[(int)format], page);
+            return page.Bytes(compressed)!;
         }
+        finally
+        {
+            gate.Leave();
+        }
+    }
+
+    private void Follow(Snapshot wanted)
+    {
+        if (!ReferenceEquals(written, wanted))
+        {
+            written = null;
+            Write(writer, wanted);
+            written = wanted;
+        }
+    }
+
+    /// <summary>The page of one snapshot in one format, as far as somebody wanted it.</summary>
+    private sealed record Rendered(Snapshot? Of, byte[]? Plain, byte[]? Gzip)
+    {
+        public static Rendered Nothing { get; } = new(Of: null, Plain: null, Gzip: null);
+
+        public byte[]? Bytes(bool compressed) => compressed ? Gzip : Plain;
     }
 }

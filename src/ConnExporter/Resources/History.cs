@@ -1,10 +1,12 @@
 namespace ConnExporter.Resources;
 
-/// <summary>A value over time, in fixed memory: the highest of each slot of time, oldest out first.</summary>
+/// <summary>A value over time, in bounded memory: the highest of each slot of time, oldest out first.</summary>
 internal sealed class History
 {
+    private const int FirstCapacity = 4;
     private readonly TimeSpan slot;
-    private readonly HistoryPoint[] points;
+    private readonly int longest;
+    private HistoryPoint[] points = [];
     private int first;
     private long newestSlot = long.MinValue;
 
@@ -14,7 +16,7 @@ internal sealed class History
     public History(TimeSpan slot, TimeSpan length)
     {
         this.slot = slot;
-        points = new HistoryPoint[(int)(length / slot)];
+        longest = (int)(length / slot);
     }
 
     /// <summary>Points so far.</summary>
@@ -39,6 +41,12 @@ internal sealed class History
         }
 
         newestSlot = number;
+        if (Count == points.Length && Count < longest)
+        {
+            // Most of what is followed once is never seen again. Until it is full nothing has gone round.
+            Array.Resize(ref points, Math.Min(longest, Math.Max(FirstCapacity, Count * 2)));
+        }
+
         if (Count == points.Length)
         {
             first = (first + 1) % points.Length;

@@ -14,6 +14,12 @@ internal sealed record ResourceInstance(ResourceKind Kind, string Netns, string 
     /// <summary>The most that was used in the last 60 s.</summary>
     public double Peak { get; init; } = Used;
 
+    /// <summary>The most that may be used, where <see cref="Used"/> is only what is proven.</summary>
+    public double Possible { get; init; } = Used;
+
+    /// <summary>What is likely to be used, between the two; null where nothing tells.</summary>
+    public double? Likely { get; init; } = Used;
+
     /// <summary>Who holds most of it, where that is known.</summary>
     public Holder? Holder { get; init; }
 
@@ -29,8 +35,17 @@ internal sealed record ResourceInstance(ResourceKind Kind, string Netns, string 
     /// <summary>1 is used up. A limit of 0 permits nothing.</summary>
     public double UsedRatio => Ratio(Used);
 
+    /// <summary>The highest that it may be.</summary>
+    public double PossibleRatio => Ratio(Possible);
+
+    /// <summary>What it is likely to be; null where nothing tells.</summary>
+    public double? LikelyRatio => Likely is { } likely ? Ratio(likely) : null;
+
     /// <summary>The highest of the last 60 s.</summary>
     public double PeakRatio => Ratio(Peak);
+
+    /// <summary>A limit that leaves room: twice what there is, and twice what is used where the limit was lowered below that.</summary>
+    public double Roomy => Math.Max(Limit, Used) * 2;
 
     /// <summary>How much later it is used up with another limit; null where it does not grow, or the limit is no higher.</summary>
     public TimeSpan? TimeWonBy(double limit) => GrowthPerSecond is { } growth && limit > Limit ? TimeSpan.FromSeconds((limit - Limit) / growth) : null;

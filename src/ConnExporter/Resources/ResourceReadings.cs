@@ -21,8 +21,11 @@ internal static class ResourceReadings
 
         foreach (CensusReading.DestinationRow row in census.Destinations.Where(row => row.Port != Labels.Other))
         {
-            yield return new(ResourceKind.EphemeralPorts, seen.Netns, NameOf(row), row.Live + row.TimeWait + census.Blocked, ports.UsableCount)
+            var use = PortUse.Of(seen, census, row, ports);
+            yield return new(ResourceKind.EphemeralPorts, seen.Netns, NameOf(row), use.Taken, ports.UsableCount)
             {
+                Possible = use.Possible,
+                Likely = use.Likely,
                 Holder = seen.HolderOfDestination(row.Address, row.Port),
                 Timestamp = seen.TimestampOf(census),
             };
@@ -75,11 +78,16 @@ internal static class ResourceReadings
             string name = Endpoint(row.Address, row.Port);
             CensusReading.ListenerRow? counted = seen.ListenerOf(row.Address, row.Port);
             Holder? holder = seen.HolderOfListener(row.Address, row.Port);
-            yield return new(ResourceKind.AcceptQueue, seen.Netns, name, row.Queue, row.Limit + 1.0) { Peak = row.Peak, Holder = holder, Timestamp = seen.TimestampOf(listeners) };
-            if (counted is not null && row.Limit > 0)
+            if (row.Limit is not { } limit)
+            {
+                continue;
+            }
+
+            yield return new(ResourceKind.AcceptQueue, seen.Netns, name, row.Queue, limit + 1.0) { Peak = row.Peak, Holder = holder, Timestamp = seen.TimestampOf(listeners) };
+            if (counted is not null && limit > 0)
             {
                 // The SYN queue is full at the limit of the accept queue (net/ipv4/tcp_input.c:tcp_conn_request).
-                yield return new(ResourceKind.SynQueue, seen.Netns, name, counted.SynQueue, row.Limit) { Holder = holder, Timestamp = seen.TimestampOf(seen.Census!) };
+                yield return new(ResourceKind.SynQueue, seen.Netns, name, counted.SynQueue, limit) { Holder = holder, Timestamp = seen.TimestampOf(seen.Census!) };
             }
         }
     }

@@ -14,6 +14,9 @@ internal sealed class ResourceTracker
     /// <summary>Of the ports towards destinations, of listeners and of processes these many are shown.</summary>
     public const int Shown = 10;
 
+    /// <summary>Histories that outlive a look: twice what our own namespace and those that are shown in full can have at once.</summary>
+    public const int Bound = 1024;
+
     /// <summary>How far histories reach back.</summary>
     public static readonly TimeSpan Length = TimeSpan.FromMinutes(10);
 
@@ -52,12 +55,23 @@ internal sealed class ResourceTracker
         ];
     }
 
-    /// <summary>Forgets what was not seen for as long as histories reach back.</summary>
+    /// <summary>Instances that have a history.</summary>
+    public int Count => tracks.Count;
+
+    /// <summary>Forgets what was not seen for as long as histories reach back; where names come and go in crowds, sooner.</summary>
     public void Forget(TimeSpan now)
     {
         foreach (((ResourceKind, string, string) key, Track track) in tracks)
         {
             if (track.History.Count > 0 && now - track.History.Newest.At > Length)
+            {
+                tracks.Remove(key);
+            }
+        }
+
+        if (tracks.Count > Bound)
+        {
+            foreach (((ResourceKind, string, string) key, _) in tracks.Where(entry => entry.Value.History.Count > 0).OrderBy(entry => entry.Value.History.Newest.At).Take(tracks.Count - Bound).ToList())
             {
                 tracks.Remove(key);
             }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
+using Prometheus;
 using Serilog;
 
 namespace ConnExporter.Sampling;
@@ -17,6 +18,7 @@ internal sealed class CollectorThread
 
     private readonly Collector collector;
     private readonly SnapshotStore store;
+    private readonly IObserver? durations;
     private readonly TimeProvider time;
     private readonly CollectContext context;
     private readonly FailureLog failures;
@@ -27,11 +29,12 @@ internal sealed class CollectorThread
     private volatile bool sampling;
     private volatile bool stopping;
 
-    public CollectorThread(string name, Collector collector, CpuBudget.Pace pace, SnapshotStore store, TimeProvider time, ILogger log)
+    public CollectorThread(string name, Collector collector, CpuBudget.Pace pace, SnapshotStore store, TimeProvider time, ILogger log, IObserver? durations = null)
     {
         Name = name;
         this.collector = collector;
         this.store = store;
+        this.durations = durations;
         this.time = time;
         context = new CollectContext(time, warning => log.Warning("Collector {Collector}: {Warning}", name, warning), () => Interlocked.Exchange(ref startedAt, time.GetTimestamp()));
         failures = new FailureLog(name, time, log);
@@ -47,7 +50,23 @@ internal sealed class CollectorThread
     /// <summary>How long the sample in progress has been waiting for an answer of the kernel; null between samples.</summary>
     public TimeSpan? Waiting => sampling ? time.GetElapsedTime(Interlocked.Read(ref startedAt)) : null;
 
-    public void Start() => thread.Start();
+    /// <summary>Starts the thread.</summary>
+    /// <returns>False where no thread is to be had; then everything is given back.</returns>
+    public bool TryStart()
+    {
+        try
+        {
+            thread.Start();
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            // That is how the runtime tells EAGAIN of clone(2): TasksMax=, ulimit -u, kernel.threads-max.
+            pace.Dispose();
+            collector.Dispose();
+            return false;
+        }
+    }
 
     /// <summary>Asks for another interval; it takes effect at once.</summary>
     public void Change(TimeSpan interval)
@@ -123,10 +142,12 @@ internal sealed class CollectorThread
         try
         {
             reading = collector.Collect(context);
+            failure = context.TakeMissing();
         }
         catch (KernelReadException e)
         {
             failure = e;
+            context.TakeMissing();
         }
         catch (Exception e)
         {
@@ -139,7 +160,9 @@ internal sealed class CollectorThread
         sampling = false;
         pace.Spend(cpu);
         failures.Report(failure);
-        Publish(reading, failure, end, time.GetElapsedTime(start, end), cpu);
+        TimeSpan took = time.GetElapsedTime(start, end);
+        durations?.Observe(took.TotalSeconds);
+        Publish(reading, failure, end, took, cpu);
     }
 
     private void Publish(Reading? reading, KernelReadException? failure, long at, TimeSpan duration, TimeSpan cpu)
@@ -161,7 +184,7 @@ internal sealed class CollectorThread
                 Outcome = failure?.Kind switch
                 {
                     null => Outcome.Ok,
-                    FailureKind.Absent => Outcome.Absent,
+                    FailureKind.Absent when reading is null => Outcome.Absent,
                     FailureKind.Denied => Outcome.Denied,
                     _ => Outcome.Broken,
                 },

@@ -53,6 +53,9 @@ internal sealed class FailureLog
     {
         switch (failure.Kind)
         {
+            case FailureKind.Absent when failure.IsHidden:
+                log.Warning("Collector {Collector}: hidden from this process: {Failure}", collector, failure.Message);
+                break;
             case FailureKind.Absent:
                 log.Information("Collector {Collector}: not on this host: {Failure}", collector, failure.Message);
                 break;

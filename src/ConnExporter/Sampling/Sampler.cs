@@ -3,6 +3,7 @@ using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Namespaces;
+using ConnExporter.Metrics;
 using Microsoft.Extensions.Hosting;
 using Serilog;
 
@@ -27,12 +28,18 @@ internal sealed class Sampler : BackgroundService
     private readonly SystemdNotifier systemd;
     private readonly ILogger log;
     private readonly CpuBudget budget;
+    private readonly Durations? durations;
     private readonly Lock gate = new();
     private readonly List<CollectorThread> threads = [];
+
+    // Told to stop, not known to have ended.
+    private readonly List<CollectorThread> stopped = [];
+    private readonly HashSet<string> refused = [];
+    private ExporterOptions? wanted;
     private NamespaceScope? scope;
 
     /// <summary>A sampler with no collector yet: <see cref="Apply"/> starts them.</summary>
-    public Sampler(SnapshotStore store, ImmutableArray<CollectorEntry> list, KernelSource kernel, TimeProvider time, SystemdNotifier systemd, ILogger log)
+    public Sampler(SnapshotStore store, ImmutableArray<CollectorEntry> list, KernelSource kernel, TimeProvider time, SystemdNotifier systemd, ILogger log, Durations? durations = null)
     {
         this.store = store;
         this.list = list;
@@ -40,6 +47,7 @@ internal sealed class Sampler : BackgroundService
         this.time = time;
         this.systemd = systemd;
         this.log = log;
+        this.durations = durations;
         budget = new CpuBudget(ExporterOptions.DefaultCpuBudget, time);
     }
 
@@ -55,27 +63,18 @@ internal sealed class Sampler : BackgroundService
             {
                 thread.Stop();
                 threads.Remove(thread);
+                stopped.Add(thread);
+                if (!options.Collectors.ContainsKey(thread.Name))
+                {
+                    durations?.Forget(thread.Name);
+                }
             }
 
             budget.Share = options.CpuBudget;
             store.Update(snapshot => snapshot with { Collectors = Arrange(snapshot, options), CpuBudget = options.CpuBudget });
-            foreach (CollectorEntry entry in list)
-            {
-                if (!options.Collectors.TryGetValue(entry.Name, out TimeSpan interval))
-                {
-                    continue;
-                }
-
-                if (threads.Find(thread => thread.Name == entry.Name) is { } running)
-                {
-                    running.Change(interval);
-                    continue;
-                }
-
-                var started = new CollectorThread(entry.Name, entry.Create(kernel, options), budget.Enter(interval, entry.Patience), store, time, log);
-                threads.Add(started);
-                started.Start();
-            }
+            wanted = options;
+            threads.ForEach(running => running.Change(options.Collectors[running.Name]));
+            StartMissing();
         }
     }
 
@@ -84,6 +83,7 @@ internal sealed class Sampler : BackgroundService
     {
         lock (gate)
         {
+            StartMissing();
             Snapshot watched = store.Current;
             store.Update(snapshot =>
             {
@@ -121,6 +121,7 @@ internal sealed class Sampler : BackgroundService
             }
 
             threads.Clear();
+            wanted = null;
         }
     }
 
@@ -135,6 +136,51 @@ internal sealed class Sampler : BackgroundService
         Watch();
         systemd.Ping(store.Current);
         return WatchInterval;
+    }
+
+    // Those that should run and do not: at first all, later those for which there was no thread.
+    private void StartMissing()
+    {
+        stopped.RemoveAll(thread => thread.Join(TimeSpan.Zero));
+        foreach (CollectorEntry entry in list)
+        {
+            if (wanted?.Collectors.TryGetValue(entry.Name, out TimeSpan interval) != true || threads.Exists(thread => thread.Name == entry.Name))
+            {
+                continue;
+            }
+
+            // One that the kernel holds is one thread for good, however often the collector is switched off and on.
+            if (stopped.Exists(thread => thread.Name == entry.Name && thread.Waiting > StuckAfter))
+            {
+                Refuse(entry.Name, Outcome.Stuck, "the kernel has not answered");
+                continue;
+            }
+
+            var started = new CollectorThread(entry.Name, entry.Create(kernel, wanted), budget.Enter(interval, entry.Patience), store, time, log, durations?.Samples(entry.Name));
+            if (!started.TryStart())
+            {
+                Refuse(entry.Name, Outcome.Broken, "no thread can be started (TasksMax=, ulimit -u, kernel.threads-max)");
+                continue;
+            }
+
+            threads.Add(started);
+            refused.Remove(entry.Name);
+        }
+    }
+
+    private void Refuse(string collector, Outcome outcome, string failure)
+    {
+        store.Update(snapshot =>
+        {
+            int index = snapshot.IndexOf(collector);
+            CollectorState before = snapshot.Collectors[index];
+            CollectorState after = DropTooOld(before with { Outcome = outcome, Failure = failure });
+            return before == after ? snapshot : snapshot with { Collectors = snapshot.Collectors.SetItem(index, after) };
+        });
+        if (refused.Add(collector))
+        {
+            log.Warning("Collector {Collector} cannot run: {Failure}; it is tried again each second", collector, failure);
+        }
     }
 
     private ImmutableArray<CollectorState> Arrange(Snapshot snapshot, ExporterOptions options)
@@ -168,6 +214,11 @@ internal sealed class Sampler : BackgroundService
             thread.Wake();
         }
 
+        return DropTooOld(state);
+    }
+
+    private CollectorState DropTooOld(CollectorState state)
+    {
         bool tooOld = state.Reading is not null && state.Outcome != Outcome.Ok
             && time.GetElapsedTime(state.LastSuccessTimestamp) > state.Interval * KeptIntervals;
         return tooOld ? state with { Reading = null } : state;

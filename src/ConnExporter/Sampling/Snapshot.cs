@@ -67,13 +67,13 @@ internal sealed record CollectorState
     /// <summary>How it stands; null before its first sample has ended.</summary>
     public Outcome? Outcome { get; init; }
 
-    /// <summary>The newest good reading, until it is older than <see cref="Sampler.KeptIntervals"/> intervals.</summary>
+    /// <summary>The newest reading, until it is older than <see cref="Sampler.KeptIntervals"/> intervals. Where a part of it could not be read the outcome tells.</summary>
     public Reading? Reading { get; init; }
 
-    /// <summary>When the newest good reading was taken; kept when the reading itself has become too old to show.</summary>
+    /// <summary>When the newest reading was taken, or a part of one; kept when the reading itself has become too old to show.</summary>
     public DateTimeOffset? LastSuccess { get; init; }
 
-    /// <summary>The monotonic time of the newest good reading, by which its age is judged.</summary>
+    /// <summary>That time on the monotonic clock, by which its age is judged.</summary>
     public long LastSuccessTimestamp { get; init; }
 
     /// <summary>How long the newest sample took.</summary>
@@ -82,7 +82,7 @@ internal sealed record CollectorState
     /// <summary>CPU time that all its samples took.</summary>
     public TimeSpan CpuTime { get; init; }
 
-    /// <summary>Why the newest sample gave no reading; null where it did.</summary>
+    /// <summary>Why the newest sample gave no reading, or not the whole of it; null where it did.</summary>
     public string? Failure { get; init; }
 
     /// <summary>What a good sample could not see, and what would show it; null where it saw everything.</summary>

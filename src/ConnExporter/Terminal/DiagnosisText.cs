@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using ConnExporter.Diagnosis;
+using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Terminal;
@@ -9,6 +11,11 @@ namespace ConnExporter.Terminal;
 internal sealed class DiagnosisText
 {
     private const int BarWidth = 16;
+    private const double WarningBar = 0.8;
+    private const double CriticalBar = 0.95;
+
+    // Beyond a day growth is no news.
+    private static readonly TimeSpan MostForecast = TimeSpan.FromDays(1);
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
     private static readonly string[] ConntrackKinds = ["sources", "destinations", "protocols", "states"];
     private const string Missing = "–";
@@ -54,12 +61,17 @@ internal sealed class DiagnosisText
         string verdict = Text(document, "verdict");
         Line(style.Faint($"conn-exporter {Text(document, "exporter")} · {Text(document, "host")} · {at.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}"));
         int bad = findings.Count(finding => Text(finding, "severity") != "info");
+        bool isComplete = document.GetProperty("complete").GetBoolean();
+        JsonElement resources = document.GetProperty("resources");
+        string? full = bad == 0 ? SayFull(resources) : null;
         Paragraph(
             "",
-            bad == 0 ? book["cli.verdict.ok"] : book["cli.verdict." + verdict, ("title", Text(findings[0], "title")!)] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : ""),
-            line => style.Severity(verdict == "info" ? "ok" : verdict, line));
+            bad > 0 ? book["cli.verdict." + verdict, ("title", Text(findings[0], "title")!)] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : "") : full ?? book[isComplete ? "cli.verdict.ok" : "cli.verdict.could_not_tell"],
+            line => style.Severity(bad > 0 ? verdict : isComplete && full is null ? "ok" : "warning", line));
+        WriteFirstToGo(resources);
+        WriteSockets(document);
         Line();
-        WriteResources(document.GetProperty("resources"));
+        WriteResources(resources);
         for (int i = 0; i < findings.Length; i++)
         {
             Line();
@@ -69,6 +81,37 @@ internal sealed class DiagnosisText
         WriteConntrack(document);
         WriteSettings(document, findings);
         WriteNotSeen(document.GetProperty("not_seen"));
+    }
+
+    // A bar that is not green, and nothing the matter: the sentence above it is not "nothing".
+    private string? SayFull(JsonElement resources) => resources.EnumerateArray().Where(resource => resource.GetProperty("used_ratio").GetDouble() >= WarningBar)
+        .OrderByDescending(resource => resource.GetProperty("used_ratio").GetDouble())
+        .Select(resource => book["cli.verdict.full", ("title", Text(resource, "title")), ("share", new Share(resource.GetProperty("used_ratio").GetDouble())), ("instance", Text(WorstOf(resource), "instance"))])
+        .FirstOrDefault();
+
+    private static JsonElement WorstOf(JsonElement resource) =>
+        resource.GetProperty("instances").EnumerateArray() is var instances && instances.MoveNext() ? instances.Current : throw new FormatException("a resource without an instance");
+
+    private void WriteFirstToGo(JsonElement resources)
+    {
+        var growing = resources.EnumerateArray()
+            .SelectMany(resource => resource.GetProperty("instances").EnumerateArray().Select(instance => (Title: Text(resource, "title"), Instance: Text(instance, "instance"), Left: Seconds(instance, "exhaustion_seconds"))))
+            .Where(one => one.Left < MostForecast)
+            .ToList();
+        if (growing.Count > 0)
+        {
+            (string title, string instance, TimeSpan? left) = growing.MinBy(one => one.Left);
+            Paragraph("", book["cli.verdict.first_to_go", ("title", title), ("instance", instance), ("left", left!.Value)]);
+        }
+    }
+
+    private void WriteSockets(JsonElement document)
+    {
+        if (document.TryGetProperty("sockets", out JsonElement sockets))
+        {
+            string states = string.Join(" · ", sockets.EnumerateObject().Where(state => state.Value.GetUInt64() > 0).Select(state => $"{state.Name.ToUpperInvariant()} {TextBook.Format(state.Value.GetUInt64())}"));
+            Paragraph("", style.Faint(states.Length > 0 ? book["cli.verdict.sockets", ("states", states)] : book["verdict.no_sockets"]));
+        }
     }
 
     // One line a kind: its worst instance, the fullest first; namespaces besides our own where they have something to tell.
@@ -85,12 +128,12 @@ internal sealed class DiagnosisText
                 continue;
             }
 
-            JsonElement worst = resource.GetProperty("instances").EnumerateArray() is var instances && instances.MoveNext() ? instances.Current : throw new FormatException("a resource without an instance");
+            JsonElement worst = WorstOf(resource);
             bool isMemory = Text(resource, "resource") == "tcp_memory";
-            string severity = ratio >= 0.95 ? "critical" : ratio >= 0.8 ? "warning" : "ok";
+            string severity = ratio >= CriticalBar ? "critical" : ratio >= WarningBar ? "warning" : "ok";
             string left = Seconds(resource, "exhaustion_seconds") is { } seconds ? TextBook.FormatTime(seconds) : Missing;
             Line($"{TextLayout.Pad(TextLayout.Cut(Text(resource, "title"), 26), 27)}{style.Severity(severity, style.Bar(ratio, BarWidth))} "
-                + $"{TextLayout.PadLeft(TextBook.FormatShare(ratio), 6)} {TextLayout.PadLeft($"{Amount(worst, "used", isMemory)}/{Amount(worst, "limit", isMemory)}", 16)} {TextLayout.PadLeft(left, 11)}");
+                + $"{TextLayout.PadLeft(TextBook.FormatShare(ratio), 6)} {TextLayout.PadLeft($"{Amount(worst, "used", isMemory)}{(worst.TryGetProperty("possible", out _) ? $"–{Amount(worst, "possible", isMemory)}" : "")}/{Amount(worst, "limit", isMemory)}", 16)} {TextLayout.PadLeft(left, 11)}");
             string instance = Text(worst, "instance");
             string holder = worst.GetProperty("holder") is { ValueKind: JsonValueKind.Object } known ? Optional(known, "unit") ?? Text(known, "name") : "";
             string where = own ? "" : $"netns {Text(resource, "netns")}: ";
@@ -110,6 +153,12 @@ internal sealed class DiagnosisText
         if (at - since >= Fresh)
         {
             Paragraph("   ", book["cli.since", ("time", since.ToString("HH:mm:ss", CultureInfo.InvariantCulture)), ("ago", at - since)]);
+        }
+
+        if (finding.TryGetProperty("reported", out JsonElement reported))
+        {
+            DateTimeOffset told = reported.GetProperty("since").GetDateTimeOffset();
+            Paragraph("   ", book["cli.reported_since", ("address", Text(reported, "by")), ("time", told.ToString("HH:mm:ss", CultureInfo.InvariantCulture)), ("ago", at - told)]);
         }
 
         if (Optional(finding, "caused_by") is { } cause)
@@ -142,10 +191,18 @@ internal sealed class DiagnosisText
         string tag = kind == "grace" ? book["cli.now"] : kind;
         string buys = Seconds(remedy, "buys_seconds") is { } time ? " " + book["cli.buys", ("time", time)] : "";
         Paragraph($"   {TextLayout.Pad(tag, 4)} ", Text(remedy, "title") + buys, style.Strong);
-        foreach (JsonElement command in remedy.GetProperty("commands").EnumerateArray())
+        string[] commands = [.. remedy.GetProperty("commands").EnumerateArray().Select(command => Visible.Of(command.GetString() ?? throw new FormatException("a command that is null")))];
+        if (!commands.All(style.Carries))
+        {
+            // They belong together.
+            Paragraph("        ", book["remedies.withheld"], style.Faint);
+            commands = [];
+        }
+
+        foreach (string command in commands)
         {
             // To be copied: never broken.
-            Line($"        $ {Visible.Of(command.GetString() ?? throw new FormatException("a command that is null"))}");
+            Line($"        $ {command}");
         }
 
         Paragraph("        ", $"{Text(remedy, "effect")} {book["cli.risk", ("risk", Text(remedy, "risk"))]}", style.Faint);
@@ -179,7 +236,7 @@ internal sealed class DiagnosisText
 
     private string Join(JsonElement holder, string name, List<string> parts)
     {
-        string unit = Optional(holder, "unit") is { } known && known != name ? $"{known}: " : "";
+        string unit = Optional(holder, "unit") is { } known && known != name ? $"{Visible.Of(UnitName.Readable(known))}: " : "";
         string count = holder.TryGetProperty("count", out JsonElement held) ? $", {book["cli.holds", ("count", held.GetUInt64())]}" : "";
         return unit + name + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;
     }

@@ -9,17 +9,20 @@ internal sealed record TerminalStyle(bool Colour, bool Blocks, int Width)
     /// <summary>What a pipe gets.</summary>
     public static readonly TerminalStyle Plain = new(Colour: false, Blocks: false, 80);
 
+    /// <summary>Whether a text arrives as it is, character for character: in the locale's set it may not.</summary>
+    public Func<string, bool> Carries { get; init; } = static _ => true;
+
     /// <summary>The style of standard output.</summary>
     /// <param name="environment">Reads an environment variable; NO_COLOR and a dumb terminal mean plain.</param>
     public static TerminalStyle OfOutput(Func<string, string?> environment)
     {
         if (Console.IsOutputRedirected)
         {
-            return Plain;
+            return Plain with { Carries = LocaleOutput.Carries };
         }
 
         bool dumb = environment("TERM") is null or "" or "dumb";
-        return new TerminalStyle(!dumb && string.IsNullOrEmpty(environment("NO_COLOR")), !dumb, Plain.Width);
+        return new TerminalStyle(!dumb && string.IsNullOrEmpty(environment("NO_COLOR")), !dumb, Plain.Width) { Carries = LocaleOutput.Carries };
     }
 
     /// <summary>Bold.</summary>

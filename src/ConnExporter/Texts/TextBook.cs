@@ -8,7 +8,7 @@ namespace ConnExporter.Texts;
 
 /// <summary>
 /// All texts of one language, from the files <c>Texts/en/*.yml</c> or <c>Texts/zh/*.yml</c> that are in the program: a key and its text a line, with
-/// <c>{name}</c> where a value goes.
+/// <c>{name}</c> where a value goes, <c>{name:code}</c> where that is code and a number has no separators.
 /// </summary>
 internal sealed class TextBook
 {
@@ -44,6 +44,18 @@ internal sealed class TextBook
 
     /// <summary>A fact as a sentence.</summary>
     public string Say(Fact fact) => this["fact." + fact.Key, fact.Values];
+
+    /// <summary>What a remedy does, and why its commands are left out, or what they presume.</summary>
+    public string EffectOf(Remedy remedy)
+    {
+        string effect = this[$"remedy.{remedy.Key}.effect", remedy.Values];
+        string? more = remedy.DefersTo is { } finding ? this["remedies.deferred", ("finding", finding)]
+            : remedy.IsWithheld ? this["remedies.withheld"]
+            : remedy.Unread is { Length: > 0 } unread ? this["remedies.unread", ("settings", string.Join(", ", unread))]
+            : null;
+        IEnumerable<string> said = [effect, .. remedy.Notes.Select(note => $"{Say(note)}{(Language == Language.English ? "." : "。")}")];
+        return string.Join(' ', more is null ? said : said.Append(more));
+    }
 
     /// <summary>A value as it stands in a sentence: 12,345; 81 %; 2 h 5 min; 1.5 GiB.</summary>
     public static string Format(object value) => value switch
@@ -94,13 +106,31 @@ internal sealed class TextBook
             return text;
         }
 
-        var filled = new StringBuilder(text);
-        foreach ((string name, object value) in values)
+        // Once, from left to right: a name may hold "{limit}" itself.
+        var filled = new StringBuilder(text.Length);
+        for (int rest = 0; ;)
         {
-            filled.Replace("{" + name + "}", Format(value));
-        }
+            int open = text.IndexOf('{', rest);
+            int close = open < 0 ? -1 : text.IndexOf('}', open);
+            if (close < 0)
+            {
+                return filled.Append(text, rest, text.Length - rest).ToString();
+            }
 
-        return filled.ToString();
+            const string Code = ":code";
+            ReadOnlySpan<char> name = text.AsSpan(open + 1, close - open - 1);
+            bool isCode = name.EndsWith(Code, StringComparison.Ordinal);
+            name = isCode ? name[..^Code.Length] : name;
+            object? value = null;
+            foreach ((string known, object with) in values)
+            {
+                value = name.SequenceEqual(known) ? with : value;
+            }
+
+            filled.Append(text, rest, open - rest);
+            rest = value is null ? open + 1 : close + 1;
+            filled.Append(value is null ? "{" : isCode && value is IFormattable number ? number.ToString(null, CultureInfo.InvariantCulture) : Format(value));
+        }
     }
 
     private static IEnumerable<KeyValuePair<string, string>> Read(string resource)

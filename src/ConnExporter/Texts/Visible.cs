@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -6,30 +7,67 @@ namespace ConnExporter.Texts;
 /// <summary>Makes text show as what it is. A process may call itself anything: a name with a line end in it, one that turns the direction of writing, or one that commands a terminal.</summary>
 internal static class Visible
 {
-    /// <summary>The text with escapes such as <c>\n</c> and <c>\u202e</c> for characters that do not show.</summary>
+    // What never shows and is no control or format character: joiners, fillers, selectors of variants, tags (Unicode: Default_Ignorable_Code_Point).
+    private static readonly (int First, int Last)[] Ignored =
+    [
+        (0x34f, 0x34f), (0x115f, 0x1160), (0x17b4, 0x17b5), (0x180b, 0x180f), (0x2065, 0x2065), (0x3164, 0x3164), (0xfe00, 0xfe0f), (0xffa0, 0xffa0), (0xfff0, 0xfff8), (0xe0000, 0xe0fff),
+    ];
+
+    /// <summary>The text with escapes such as <c>\n</c>, <c>\u202e</c> and <c>\U000e0041</c> for characters that do not show.</summary>
     public static string Of(string text)
     {
-        if (!text.Any(Hides))
+        if (!HasHidden(text))
         {
             return text;
         }
 
         var shown = new StringBuilder();
-        foreach (char character in text)
+        for (ReadOnlySpan<char> rest = text; !rest.IsEmpty;)
         {
-            _ = character switch
+            // Half a surrogate pair is no rune; it stays as it is.
+            bool isWhole = Rune.DecodeFromUtf16(rest, out Rune rune, out int length) == OperationStatus.Done;
+            _ = (isWhole, rune.Value) switch
             {
-                '\n' => shown.Append("\\n"),
-                '\r' => shown.Append("\\r"),
-                '\t' => shown.Append("\\t"),
-                _ when Hides(character) => shown.Append($"\\u{(int)character:x4}"),
-                _ => shown.Append(character),
+                (true, '\n') => shown.Append("\\n"),
+                (true, '\r') => shown.Append("\\r"),
+                (true, '\t') => shown.Append("\\t"),
+                (true, _) when Hides(rune) => shown.Append(rune.IsBmp ? $"\\u{rune.Value:x4}" : $"\\U{rune.Value:x8}"),
+                _ => shown.Append(rest[..length]),
             };
+            rest = rest[length..];
         }
 
         return shown.ToString();
     }
 
-    private static bool Hides(char character) =>
-        char.GetUnicodeCategory(character) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+    /// <summary>Whether the text shows as what it is, so that who copies it has it: nothing in it hides, and nothing stands for bytes that are no text.</summary>
+    public static bool IsExact(string text)
+    {
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            if (rune == Rune.ReplacementChar || Hides(rune))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool HasHidden(string text)
+    {
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            if (Hides(rune))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool Hides(Rune rune) =>
+        (!rune.IsAscii && Array.Exists(Ignored, range => rune.Value >= range.First && rune.Value <= range.Last))
+        || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 }

@@ -12,6 +12,9 @@ internal sealed record TuningSetting(string Name, SettingShape Shape, SettingSco
     /// <summary>The Linux version from which on it is no more; null where it still is.</summary>
     public Version? RemovedIn { get; init; }
 
+    /// <summary>Whose kernels alone have it; null where the mainline kernel does.</summary>
+    public string? Vendor { get; init; }
+
     /// <summary>Its file below proc.</summary>
     public string Path => "sys/" + Name.Replace('.', '/');
 

@@ -1,6 +1,7 @@
 using System.Text;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Web.Connections;
 using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -17,18 +18,23 @@ internal sealed class Endpoints
     private static readonly string[] Wishes = [HeaderNames.Accept, HeaderNames.AcceptEncoding, HeaderNames.AcceptLanguage, HeaderNames.IfNoneMatch];
 
     private const string PlainText = "text/plain; charset=utf-8";
+    private const string Methods = "GET, HEAD, OPTIONS";
+    private const string Ready = "/-/ready";
     private readonly string telemetryPath;
     private readonly SnapshotStore store;
     private readonly MetricsPage metrics;
     private readonly StatusRoutes? status;
+    private readonly bool hasPage;
 
     /// <summary>Answers from a snapshot.</summary>
     /// <param name="telemetryPath">The path of the metrics page.</param>
     /// <param name="store">Where the newest snapshot is.</param>
     /// <param name="metrics">The metrics page.</param>
-    /// <param name="status">The status page; null where it is switched off.</param>
-    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics, StatusRoutes? status = null)
+    /// <param name="status">The status page; null where there is none.</param>
+    /// <param name="hasPage">Whether everybody is shown it; else only <c>diagnose</c> is told what it needs.</param>
+    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics, StatusRoutes? status = null, bool hasPage = true)
     {
+        this.hasPage = hasPage;
         this.status = status;
         this.telemetryPath = telemetryPath;
         this.store = store;
@@ -36,22 +42,33 @@ internal sealed class Endpoints
     }
 
     /// <summary>Answers one request.</summary>
-    public Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context)
     {
         HttpRequest request = context.Request;
         HttpResponse response = context.Response;
         response.Headers.XContentTypeOptions = "nosniff";
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        bool asksForOptions = HttpMethods.IsOptions(request.Method);
+        if (!asksForOptions && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
         {
-            response.Headers.Allow = "GET, HEAD";
-            return AnswerAsync(context, StatusCodes.Status405MethodNotAllowed, PlainText, "only GET and HEAD\n");
+            response.Headers.Allow = Methods;
+            await AnswerAsync(context, StatusCodes.Status405MethodNotAllowed, PlainText, "only GET and HEAD\n");
+            return;
         }
 
         // Content means nothing here, and length and coding together are how requests are smuggled (RFC 9112 §6.1).
         if (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0)
         {
             response.Headers.Connection = "close";
-            return AnswerAsync(context, StatusCodes.Status400BadRequest, PlainText, "no request here has content\n");
+            await AnswerAsync(context, StatusCodes.Status400BadRequest, PlainText, "no request here has content\n");
+            return;
+        }
+
+        // The health check of load balancers that were told nothing else (HAProxy: OPTIONS / HTTP/1.0), which take 405 for a server that is down.
+        if (asksForOptions)
+        {
+            response.Headers.Allow = Methods;
+            await (request.Path.Value == Ready && !store.Current.IsReady ? AnswerReadyAsync(context) : AnswerNothing(response));
+            return;
         }
 
         // What is longer than anybody's wish counts as none.
@@ -64,32 +81,47 @@ internal sealed class Endpoints
         }
 
         string path = request.Path.Value ?? "/";
-        if (path != telemetryPath && status?.Find(request, path) is { } answer)
+        bool isShown = hasPage || context.Features.Get<TrackedConnection>() is { IsLocal: true };
+        if (path != telemetryPath && isShown && status is not null && await FindPageAsync(status, request, path) is { } answer)
         {
-            return AnswerPageAsync(context, answer);
+            await AnswerPageAsync(context, answer);
+            return;
         }
 
-        return path == telemetryPath ? AnswerMetricsAsync(context) : path switch
+        await (path == telemetryPath ? AnswerMetricsAsync(context) : path switch
         {
             "/" => AnswerLandingPageAsync(context),
             "/-/healthy" => AnswerAsync(context, StatusCodes.Status200OK, PlainText, "healthy\n"),
-            "/-/ready" => AnswerReadyAsync(context),
+            Ready => AnswerReadyAsync(context),
             _ => AnswerAsync(context, StatusCodes.Status404NotFound, PlainText, $"nothing here; the metrics are at {telemetryPath}\n"),
-        };
+        });
     }
 
-    private Task AnswerMetricsAsync(HttpContext context)
+    // Who has gone while the answer was waited for gets none.
+    private static async ValueTask<PageAnswer?> FindPageAsync(StatusRoutes status, HttpRequest request, string path)
+    {
+        try
+        {
+            return await status.FindAsync(request, path, AcceptsGzip(request));
+        }
+        catch (OperationCanceledException) when (request.HttpContext.RequestAborted.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task AnswerMetricsAsync(HttpContext context)
     {
         ExpositionFormat format = ExpositionFormats.Negotiate(context.Request.Headers.Accept!);
         bool compressed = AcceptsGzip(context.Request);
-        ReadOnlyMemory<byte> page = metrics.Get(format, compressed);
+        ReadOnlyMemory<byte> page = await metrics.GetAsync(format, compressed);
         context.Response.Headers.Vary = "Accept, Accept-Encoding";
         if (compressed)
         {
             context.Response.Headers.ContentEncoding = "gzip";
         }
 
-        return AnswerAsync(context, StatusCodes.Status200OK, format.ContentType(), page);
+        await AnswerAsync(context, StatusCodes.Status200OK, format.ContentType(), page);
     }
 
     private static Task AnswerPageAsync(HttpContext context, PageAnswer answer)
@@ -98,7 +130,7 @@ internal sealed class Endpoints
         bool compressed = AcceptsGzip(context.Request);
         headers.Vary = "Accept-Encoding, Accept-Language";
         headers.CacheControl = answer.CacheControl;
-        headers.ContentSecurityPolicy = PageAnswer.ContentSecurityPolicy;
+        SetPolicy(headers, PageAnswer.ContentSecurityPolicy);
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         if (answer.Tag is { } tag)
@@ -121,8 +153,23 @@ internal sealed class Endpoints
 
     private Task AnswerLandingPageAsync(HttpContext context)
     {
-        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+        SetPolicy(context.Response.Headers, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
         return AnswerAsync(context, StatusCodes.Status200OK, "text/html; charset=utf-8", LandingPage.Render(telemetryPath));
+    }
+
+    // One that the web configuration sets is what its author wants, for better or worse.
+    private static void SetPolicy(IHeaderDictionary headers, string policy)
+    {
+        if (headers.ContentSecurityPolicy.Count == 0)
+        {
+            headers.ContentSecurityPolicy = policy;
+        }
+    }
+
+    private static Task AnswerNothing(HttpResponse response)
+    {
+        response.StatusCode = StatusCodes.Status204NoContent;
+        return Task.CompletedTask;
     }
 
     private Task AnswerReadyAsync(HttpContext context)

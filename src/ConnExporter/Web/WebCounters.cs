@@ -15,6 +15,8 @@ internal sealed class WebCounters
 
     public Count ConnectionsSlow { get; } = new();
 
+    public Count HandshakesFailed { get; } = new();
+
     public Count RequestsBusy { get; } = new();
 
     public Count RequestsOverRate { get; } = new();

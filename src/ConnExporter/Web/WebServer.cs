@@ -4,6 +4,9 @@ using System.Security.Authentication;
 using System.Text;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
@@ -14,7 +17,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
-using Serilog;
+using Microsoft.Extensions.Logging;
+using ILogger = Serilog.ILogger;
 
 namespace ConnExporter.Web;
 
@@ -23,6 +27,8 @@ internal sealed class WebServer : IDisposable
 {
     private static readonly TimeSpan HandshakePatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WarmUpPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LookAtFiles = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ReloadPatience = TimeSpan.FromSeconds(2);
 
     private readonly ExporterOptions options;
     private readonly TimeProvider time;
@@ -32,6 +38,8 @@ internal sealed class WebServer : IDisposable
     private readonly GuardedListenerFactory listeners;
     private readonly WebAccess? access;
     private readonly IReadOnlyList<int> passedOn;
+    private readonly string? localSocket;
+    private AskedThread? files;
 
     /// <summary>Reads the web configuration, if there is one.</summary>
     /// <exception cref="ConfigurationException">It cannot be used.</exception>
@@ -45,26 +53,49 @@ internal sealed class WebServer : IDisposable
         passedOn = options.Web.SystemdSocket ? SystemdSockets.Take(Environment.GetEnvironmentVariable) : [];
         access = options.Web.ConfigFile is { } file ? WebAccess.Open(file, time, log) : null;
         table = new ConnectionTable(options.Web.MaxConnections, options.Web.MaxConnectionsPerAddress, counters, time);
-        listeners = new GuardedListenerFactory(table, counters, time);
+        listeners = new GuardedListenerFactory(table, counters, new BindFailure(new ProcFs(options.ProcPath), log), time);
+        localSocket = OpenLocal(LocalSocket.PathToServe(options.Web, Environment.GetEnvironmentVariable));
     }
 
     /// <summary>Makes the host listen where it should, with the gate before the pages.</summary>
-    public void AddTo(IWebHostBuilder builder, RequestDelegate pages)
+    /// <param name="builder">The host.</param>
+    /// <param name="pages">What is behind the gate.</param>
+    /// <param name="durations">Where it is counted how long answers took.</param>
+    public void AddTo(IWebHostBuilder builder, RequestDelegate pages, Durations durations)
     {
         var gate = new AccessGate(pages, access, options.Web.MaxRequests, counters, time);
+
+        if (access?.Tls is not null)
+        {
+            builder.ConfigureLogging(logs => logs.AddProvider(new FailedHandshakes(counters, time, log)).AddFilter<FailedHandshakes>(FailedHandshakes.Category, LogLevel.Debug));
+        }
 
         // Of the listeners the last one wins.
         builder.UseKestrelCore()
             .ConfigureKestrel(Configure)
             .ConfigureServices(services => services.AddSingleton<IConnectionListenerFactory>(listeners))
-            .Configure(app => app.Run(gate.HandleAsync));
+            .Configure(app => app.UseRequestDurations(durations).Run(gate.HandleAsync));
     }
 
     /// <summary>Starts looking after connections and files.</summary>
-    public WebWatch Watch(SnapshotStore store, Logging logging) => new(table, access, counters, store, time, logging);
+    /// <param name="store">Where the numbers go.</param>
+    /// <param name="logging">The log.</param>
+    /// <param name="reload">The thread that reads the configuration, which is looked after as well.</param>
+    public WebWatch Watch(SnapshotStore store, Logging logging, AskedThread reload)
+    {
+        // A disk that hangs holds the thread that looks at the files, not the one that looks after the connections.
+        files = access is null ? null : new AskedThread(
+            "access files",
+            LookAtFiles,
+            asked => LookAt(access, asked),
+            () => access.Held(AskedThread.HeldAfter),
+            e => log.Error(e, "Reading the web configuration failed, a defect in this program; it is tried again each second"),
+            time);
+        return new(table, access, counters, store, time, logging, files is null ? [reload] : [reload, files]);
+    }
 
-    /// <summary>Reads the web configuration again.</summary>
-    public void Reload() => access?.Reload();
+    /// <summary>Has the web configuration read again. Waits for that, but not for a disk that hangs.</summary>
+    public void Reload() => files?.Ask().Wait(ReloadPatience);
 
     /// <summary>Runs through everything that answers a request, once, so that nothing has to be loaded when there are no descriptors left.</summary>
     public async Task WarmUpAsync()
@@ -96,8 +127,21 @@ internal sealed class WebServer : IDisposable
 
     public void Dispose()
     {
+        files?.Dispose();
         listeners.Dispose();
         access?.Dispose();
+    }
+
+    private static void LookAt(WebAccess access, bool asked)
+    {
+        if (asked)
+        {
+            access.Reload();
+        }
+        else
+        {
+            access.Check();
+        }
     }
 
     private static async Task<Stream> HandshakeAsync(NetworkStream connection, CancellationToken end)
@@ -137,11 +181,9 @@ internal sealed class WebServer : IDisposable
             {
                 kestrel.ListenHandle((ulong)descriptor, Secure);
             }
-
-            return;
         }
 
-        foreach (ListenAddress address in options.ListenAddresses)
+        foreach (ListenAddress address in options.Web.SystemdSocket ? [] : options.ListenAddresses)
         {
             if (address.UnixPath is not null)
             {
@@ -156,6 +198,41 @@ internal sealed class WebServer : IDisposable
                 kestrel.Listen(address.Address, address.Port, Secure);
             }
         }
+
+        // The last: the first one serves the warm-up, which is to go the way of the scrapes.
+        if (localSocket is not null)
+        {
+            kestrel.ListenUnixSocket(localSocket, listen => listen.Protocols = HttpProtocols.Http1);
+        }
+    }
+
+    // Without it diagnose knows less; that is no reason not to run.
+    private string? OpenLocal(string? path)
+    {
+        if (path is null)
+        {
+            return null;
+        }
+
+        string? why;
+        var directory = TrustedDirectory.Of(Path.GetDirectoryName(path) ?? "/");
+        try
+        {
+            why = directory.Doubt;
+            if (why is null)
+            {
+                string real = Path.Join(directory.Path, Path.GetFileName(path));
+                listeners.OpenLocal(real);
+                return real;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            why = e.Message;
+        }
+
+        log.Warning("diagnose cannot ask this daemon by {Path}: {Failure}", path, why);
+        return null;
     }
 
     private void Secure(ListenOptions listen)
@@ -168,9 +245,22 @@ internal sealed class WebServer : IDisposable
     }
 
     // Apart, so that nothing of TLS is loaded where there is none.
-    private static void UseTls(ListenOptions listen, WebAccess access) => listen.UseHttps(new TlsHandshakeCallbackOptions
+    private static void UseTls(ListenOptions listen, WebAccess access)
     {
-        HandshakeTimeout = HandshakePatience,
-        OnConnection = _ => ValueTask.FromResult(access.Tls!.Options),
-    });
+        listen.Use(next => connection =>
+        {
+            TrackedConnection tracked = connection.Features.Get<TrackedConnection>()!;
+            new Handshake(tracked.IsTcp ? tracked.Client.ToString() : "a Unix socket", () => !tracked.IsOurs && tracked.ClosedFor is null).Begin();
+            return next(connection);
+        });
+        listen.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            HandshakeTimeout = HandshakePatience,
+            OnConnection = _ =>
+            {
+                Handshake.Current?.HasBegun = true;
+                return ValueTask.FromResult(access.Tls!.Options);
+            },
+        });
+    }
 }

@@ -24,6 +24,8 @@ internal sealed record WebState
 
     public ulong Slow { get; init; }
 
+    public ulong Handshake { get; init; }
+
     public ulong Busy { get; init; }
 
     public ulong OverRate { get; init; }
@@ -47,6 +49,7 @@ internal sealed record WebState
         GivenUp = counters.ConnectionsGivenUp.Value,
         Silent = counters.ConnectionsSilent.Value,
         Slow = counters.ConnectionsSlow.Value,
+        Handshake = counters.HandshakesFailed.Value,
         Busy = counters.RequestsBusy.Value,
         OverRate = counters.RequestsOverRate.Value,
         Unauthorized = counters.RequestsUnauthorized.Value,

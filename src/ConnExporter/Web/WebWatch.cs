@@ -5,7 +5,7 @@ using ConnExporter.Web.Connections;
 
 namespace ConnExporter.Web;
 
-/// <summary>Once a second: closes what hangs, looks whether the access files have changed, and puts the numbers into the snapshot, with that of the lines that the log has lost.</summary>
+/// <summary>Once a second: closes what hangs, looks whether a disk holds the threads that read configuration, and puts the numbers into the snapshot, with that of the lines that the log has lost.</summary>
 internal sealed class WebWatch : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -17,13 +17,14 @@ internal sealed class WebWatch : IDisposable
     private readonly SnapshotStore store;
     private readonly TimeProvider time;
     private readonly Logging logging;
+    private readonly AskedThread[] readers;
     private readonly CancellationTokenSource end = new();
     private readonly Task thread;
     private (ulong Closed, ulong Refused) told;
     private long toldAt;
     private string? lastDefect;
 
-    public WebWatch(ConnectionTable table, WebAccess? access, WebCounters counters, SnapshotStore store, TimeProvider time, Logging logging)
+    public WebWatch(ConnectionTable table, WebAccess? access, WebCounters counters, SnapshotStore store, TimeProvider time, Logging logging, AskedThread[] readers)
     {
         this.table = table;
         this.access = access;
@@ -31,6 +32,7 @@ internal sealed class WebWatch : IDisposable
         this.store = store;
         this.time = time;
         this.logging = logging;
+        this.readers = readers;
         Look();
         thread = SteadyThread.Run("web watch", LookOn, end.Token);
     }
@@ -65,7 +67,7 @@ internal sealed class WebWatch : IDisposable
     private void Look()
     {
         table.Watch();
-        access?.Check();
+        Array.ForEach(readers, reader => reader.Watch());
         var now = WebState.Of(table, access, counters);
         store.Update(snapshot => snapshot.Web == now ? snapshot : snapshot with { Web = now });
         Tell(now);

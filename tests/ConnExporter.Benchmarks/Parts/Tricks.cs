@@ -25,7 +25,7 @@ internal static class Tricks
     private static readonly SockDiagRequest WithBound = new(SockDiagRequest.AllStates | SockDiagRequest.BoundInactive);
 
     // One destination of the lab's: 127.2.0.1:443.
-    private static readonly SockDiagRequest OneDestination = Everything with { To = (InetAddress.ReadV4([127, 2, 0, 1]), 443) };
+    private static readonly SockDiagRequest OneDestination = Everything with { To = [(InetAddress.ReadV4([127, 2, 0, 1]), 443)] };
 
     public static Part Part { get; } = new("tricks", "Asking for less", "what each way to ask the kernel for less saves", settings => TimeSpan.FromSeconds(25 + (4 * settings.Rounds)), Run);
 
@@ -44,7 +44,7 @@ internal static class Tricks
             ("one destination: bytecode in the kernel · all and sorted out here", () => bench.Place.Inside(() => (Dump(OneDestination), Dump(Everything)))),
             ("census: without INET_DIAG_INFO · with it for every socket", () => bench.Place.Inside(() => (Dump(Everything), Dump(WithInfo)))),
             ("census: bound sockets in one of four walks · in each", () => bench.Place.Inside(() => Mixed(Dump(Everything), Dump(WithBound)))),
-            ("a namespace without sockets: sockstat asked first · dump", () => empty.Inside(() => (Collect(kernel => new StatesCollector(kernel with { Namespace = "other" })), Dump(Everything)))),
+            ("a namespace without sockets: sockstat asked first · dump", () => empty.Inside(() => (Collect(kernel => new StatesCollector(kernel with { IsOwnNamespace = false })), Dump(Everything)))),
             .. KeptFiles.Select(name => ($"/proc/net/{name}: kept descriptor and pread · opened anew", (Func<(double, double)>)(() => bench.Place.Inside(() => (Read(name, keep: true), Read(name, keep: false)))))),
             ("processes: name, unit and limit read in one of four rounds · in each", () => Mixed(Count(refresh: false), Count(refresh: true))),
         ];

@@ -45,6 +45,59 @@ public sealed class ListenerTests : IDisposable
         (await client.GetStringAsync("/-/healthy")).ShouldBe("healthy\n");
     }
 
+    [Theory]
+    [InlineData("file", "a regular file is there")]
+    [InlineData("directory", "a directory is there")]
+    [InlineData("link", "a symbolic link is there")]
+    public async Task What_is_no_socket_is_left_as_it_is_and_named(string kind, string complaint)
+    {
+        string path = directory["web.sock"];
+        string target = directory["target"];
+        await File.WriteAllTextAsync(target, "precious");
+        switch (kind)
+        {
+            case "file":
+                File.Move(target, path);
+                target = path;
+                break;
+            case "directory":
+                Directory.CreateDirectory(path);
+                break;
+            default:
+                File.CreateSymbolicLink(path, target);
+                break;
+        }
+
+        Finished run = await new Launch($"--web.listen-address=unix:{path}").RunAsync();
+
+        run.ExitCode.ShouldBe(3);
+        run.Error.ShouldStartWith($"conn-exporter: cannot listen on unix:{path}: {complaint}");
+        (await File.ReadAllTextAsync(target)).ShouldBe("precious");
+        (File.Exists(path) || Directory.Exists(path)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_path_without_a_directory_is_named_with_its_cause()
+    {
+        Finished run = await new Launch($"--web.listen-address=unix:{directory["nowhere/web.sock"]}").RunAsync();
+
+        run.ExitCode.ShouldBe(3);
+        run.Error.ShouldEndWith($": there is no directory {directory["nowhere"]}\n");
+    }
+
+    [Fact]
+    public async Task What_was_put_in_the_place_of_the_socket_stays_at_the_end()
+    {
+        string path = directory["web.sock"];
+        await using Daemon daemon = await Daemon.StartAsync($"--web.listen-address=unix:{path}", "--web.listen-address=127.0.0.1:0");
+        File.Delete(path);
+        await File.WriteAllTextAsync(path, "precious");
+
+        (await daemon.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
+
+        (await File.ReadAllTextAsync(path)).ShouldBe("precious");
+    }
+
     [FactThatNeeds("systemd-socket-activate")]
     public async Task Sockets_that_systemd_passes_on_are_served_instead_of_the_addresses()
     {

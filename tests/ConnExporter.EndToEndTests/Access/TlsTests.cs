@@ -152,6 +152,97 @@ public sealed class TlsTests : IDisposable
         }
     }
 
+    [TheoryThatNeeds("openssl")]
+    [InlineData("key", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "cannot be used with the certificate")]
+    [InlineData("key", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes128 -pass pass:x", "it is encrypted")]
+    [InlineData("key", "genpkey -algorithm ed25519", "cannot be used with the certificate")]
+    [InlineData("key", "", "there is no private key in it")]
+    [InlineData("pair", "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024", "no handshake can use")]
+    [InlineData("pair", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit", "curve is spelled out")]
+    [InlineData("pair", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", "no handshake can use")]
+    [InlineData("pair", "genpkey -algorithm ed25519", "expected RSA or a named elliptic curve")]
+    public async Task What_cannot_be_used_leaves_the_old_pair_in_force_and_ends_a_start(string what, string make, string complaint)
+    {
+        await Tool.RunInAsync(directory.Path, ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "server.key"]);
+        await SignAsync("server");
+        await using Daemon daemon = await StartAsync(Pair);
+        using HttpClient client = SecureClient.New(daemon.Addresses[0], X509Certificate2.CreateFromPem(await File.ReadAllTextAsync(directory["server.crt"])));
+        string before = await SerialAsync(daemon);
+
+        directory.Write("next.key", "");
+        if (make.Length > 0)
+        {
+            await Tool.RunInAsync(directory.Path, ["openssl", .. make.Split(' '), "-out", "next.key"]);
+        }
+
+        if (what == "pair")
+        {
+            await SignAsync("next");
+            File.Move(directory["next.crt"], directory["server.crt"], overwrite: true);
+        }
+
+        File.Move(directory["next.key"], directory["server.key"], overwrite: true);
+        await Eventually.Holds(async () => (await ScrapeAsync(client))["conn_exporter_web_config_last_reload_successful"].ShouldBe(0));
+        daemon.Signal(LibC.SigHup);
+        await Eventually.Holds(() => daemon.Log.ShouldContain("The configuration was read again and is in force"));
+        (await SerialAsync(daemon)).ShouldBe(before);
+        daemon.LogLines.ShouldContain(line => line.Contains("cannot be used; the old one stays in force", StringComparison.Ordinal) && line.Contains(complaint, StringComparison.Ordinal));
+        daemon.Log.ShouldNotContain("a defect in this program");
+
+        foreach (string command in new[] { "serve", "check-config" })
+        {
+            Finished run = await new Launch(command, $"--web.config.file={directory["web.yml"]}", "--web.listen-address=127.0.0.1:0").RunAsync();
+            run.ExitCode.ShouldBe(4, run.Error);
+            run.Error.ShouldContain(complaint);
+            run.Error.Count(c => c == '\n').ShouldBe(1, run.Error);
+        }
+    }
+
+    [FactThatNeeds("openssl")]
+    public async Task A_client_that_is_turned_away_leaves_a_reason_and_a_count()
+    {
+        certificates.Make("client", TestCertificates.ClientUse, ["prometheus.example"]);
+        certificates.Make("other", TestCertificates.ClientUse, ["other.example"]);
+        certificates.MakeSelfSigned("stranger");
+        await using Daemon daemon = await StartAsync($"{Pair}, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.crt, client_allowed_sans: [prometheus.example]");
+        using X509Certificate2 own = certificates.Load("client");
+        using HttpClient client = SecureClient.New(daemon.Addresses[0], certificates.Authority, own);
+        (await FailedAsync(client)).ShouldBe(0, "our own warm-up, which has no certificate, is nobody's concern");
+
+        // The others may try again by themselves; this one does not.
+        await ConnectAsync(daemon, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0");
+        await Eventually.Holds(async () => (await FailedAsync(client)).ShouldBe(1));
+
+        for (int i = 0; i < 2; i++)
+        {
+            (await StatusAsync(daemon, null)).ShouldBeNull();
+            (await StatusAsync(daemon, "other")).ShouldBeNull();
+            (await StatusAsync(daemon, "stranger")).ShouldBeNull();
+            using HttpClient plain = Daemon.NewClient(new UriBuilder(daemon.Addresses[0]) { Scheme = "http" }.Uri);
+            (await plain.StatusAsync("/-/healthy")).ShouldBeNull();
+            await ConnectAsync(daemon, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0");
+        }
+
+        // Who only looks whether the port is open.
+        using (var probe = new TcpClient())
+        {
+            await probe.ConnectAsync(IPAddress.Loopback, daemon.Addresses[0].Port);
+        }
+
+        await Eventually.Holds(async () => (await FailedAsync(client)).ShouldBeGreaterThanOrEqualTo(10));
+        string[] told = [.. daemon.LogLines.Where(line => line.Contains("did not get through the TLS handshake", StringComparison.Ordinal))];
+        told.Length.ShouldBe(5, string.Join('\n', told));
+        foreach (string reason in (string[])["it showed no certificate", "its certificate has none of the names", "its certificate cannot be verified (UntrustedRoot)", "it does not speak TLS", "unsupported protocol"])
+        {
+            told.ShouldContain(line => line.Contains("at 127.0.0.1", StringComparison.Ordinal) && line.Contains(reason, StringComparison.Ordinal), reason);
+        }
+    }
+
+    private static async Task<double> FailedAsync(HttpClient client) => (await ScrapeAsync(client))["conn_exporter_connections_closed_total", ("reason", "handshake")];
+
+    private Task<string> SignAsync(string file) => Tool.RunInAsync(
+        directory.Path, ["openssl", "req", "-x509", "-new", "-key", $"{file}.key", "-out", $"{file}.crt", "-days", "9", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]);
+
     private static async Task<Page> ScrapeAsync(HttpClient client) => Page.Parse(await client.GetStringAsync("/metrics"));
 
     private static async Task<string> SerialAsync(Daemon daemon)

@@ -61,7 +61,7 @@ public sealed class EnduranceTests(PublishedProgram program, ITestOutputHelper o
             {
                 uses.Add(new Use(
                     daemon.ResidentBytes,
-                    AnonymousBytes(daemon),
+                    daemon.AnonymousBytes,
                     Directory.GetFiles($"/proc/{daemon.ProcessId}/fd").Length,
                     Directory.GetDirectories($"/proc/{daemon.ProcessId}/task").Length));
             }
@@ -73,10 +73,6 @@ public sealed class EnduranceTests(PublishedProgram program, ITestOutputHelper o
     }
 
     private static long Median(List<Use> uses, Func<Use, long> of) => uses.Select(of).Order().ElementAt(uses.Count / 2);
-
-    // Without the code of the file, whose pages come and go as they are needed.
-    private static long AnonymousBytes(Daemon daemon) => 1024 * long.Parse(
-        File.ReadLines($"/proc/{daemon.ProcessId}/status").First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 
     private sealed record Use(long Resident, long Anonymous, int Descriptors, int Threads);
 

@@ -38,13 +38,15 @@ public sealed partial class AlertingTests
         ["ConnCollectorBroken"] = Well,
         ["ConnDataTooOld"] = Well,
         ["ConnReloadFailed"] = Well,
+        ["ConnWebReloadFailed"] = Well,
+        ["ConnCertificateExpiring"] = Well,
+        ["ConnCertificateExpired"] = Well,
         ["ConnTooManyEstablished"] = "200 ports are all there are",
         ["instance_resource:conn_resource_exhaustion_seconds:min"] = Forecast,
         ["job_resource:conn_resource_exhaustion_seconds:min"] = Forecast,
         ["instance:conn_tcp_memory:ratio"] = Elsewhere,
         ["conn-exporter-fleet: Gone soonest"] = Forecast,
         ["conn-exporter-fleet: Memory of TCP"] = Elsewhere,
-        ["conn-exporter-fleet: Collectors that do not read"] = Well,
         ["conn-exporter-host: Time left"] = Forecast,
         ["conn-exporter-host: Time left, over time"] = Forecast,
         ["conn-exporter-host: Memory of TCP"] = Elsewhere,
@@ -68,10 +70,14 @@ public sealed partial class AlertingTests
         await using Server alertmanager = await StartAlertmanagerAsync(network, directory);
         await using Server prometheus = await StartPrometheusAsync(network, directory);
 
+        // Whose a listener is takes a walk or two, of which a minute's trouble leaves enough and the second of this test does not.
+        using var queue = new Queue(network, 8443);
+        await KnownAsync(network, 8443);
+
         // Both findings are told, where they belong, with who holds it.
         using var crowd = new Crowd(network, "127.0.0.2", 443);
         await crowd.TakeAsync((int)(UsablePorts * 0.97));
-        using var queue = new FullQueue(network, 8443);
+        queue.Fill();
         await ToldAsync(webhook, "page", "ConnFindingCritical", "ephemeral_ports_exhausting", "critical", "127.0.0.2:443");
         await ToldAsync(webhook, "ticket", "ConnFindingWarning", "accept_queue_overflowing", "warning", "127.0.0.1:8443");
 
@@ -93,6 +99,75 @@ public sealed partial class AlertingTests
         await ADeadHostSilencesTheRestAsync(prometheus, alertmanager, webhook, before);
     }
 
+    /// <summary>Two restarts in the midst of trouble, one that kills and one that asks: who was told is not told that it is over, nor told again, and it is one incident.</summary>
+    [FactThatNeeds(Need.Root, Need.Ip, Need.Prometheus, Need.Alertmanager)]
+    public async Task A_restart_is_no_recovery()
+    {
+        using var directory = new TemporaryDirectory();
+        await using TestNetwork network = await TestNetwork.MakeAsync();
+        await network.SetAsync("net.ipv4.ip_local_port_range", $"40000 {40000 + UsablePorts - 1}");
+        await using var webhook = new Webhook(network, 8060);
+        string recorder = $"--recorder.path={directory["incidents"]}";
+        Server daemon = await StartDaemonAsync(network, directory, "5s", recorder);
+        try
+        {
+            await using Server alertmanager = await StartAlertmanagerAsync(network, directory);
+            await using Server prometheus = await StartPrometheusAsync(network, directory);
+            using var queue = new Queue(network, 8443);
+            await KnownAsync(network, 8443);
+            using var crowd = new Crowd(network, "127.0.0.2", 443);
+            await crowd.TakeAsync((int)(UsablePorts * 0.97));
+            queue.Fill();
+            await ToldAsync(webhook, "page", "ConnFindingCritical", "ephemeral_ports_exhausting", "critical", "127.0.0.2:443");
+            await ToldAsync(webhook, "ticket", "ConnFindingWarning", "accept_queue_overflowing", "warning", "127.0.0.1:8443");
+            DateTimeOffset since = await SinceAsync(network);
+
+            foreach (bool kill in new[] { true, false })
+            {
+                await (kill ? daemon.KillAsync() : daemon.EndAsync());
+                await daemon.DisposeAsync();
+                daemon = await StartDaemonAsync(network, directory, "5s", recorder);
+
+                // Longer than a finding takes, and all that the rules and Alertmanager wait for.
+                await Eventually.Holds(Patience, async () => (await prometheus.NumberAsync("conn_diagnosis_timestamp_seconds - on (instance) process_start_time_seconds{job=\"conn\"}")).ShouldBeInRange(15, 100));
+                (await prometheus.NumberAsync("conn_finding{finding=\"ephemeral_ports_exhausting\", severity=\"critical\"}")).ShouldBe(1);
+            }
+
+            // A notification is of a group and tells of all in it, when one comes or goes: the same again has begun when it had.
+            foreach ((string alert, string finding) in new[] { ("ConnFindingCritical", "ephemeral_ports_exhausting"), ("ConnFindingWarning", "accept_queue_overflowing") })
+            {
+                Notified[] told = [.. webhook.Received.Where(told => told.Is(alert, finding))];
+                told.ShouldAllBe(told => told.Status == "firing");
+                told.Select(told => told.StartsAt).Distinct().ShouldHaveSingleItem();
+            }
+
+            (await SinceAsync(network)).ShouldBe(since);
+            crowd.Leave();
+            queue.Dispose();
+            await OverAsync(webhook, "page", "ConnFindingCritical", "ephemeral_ports_exhausting");
+            await OverAsync(webhook, "ticket", "ConnFindingWarning", "accept_queue_overflowing");
+            await Eventually.Holds(Patience, () =>
+            {
+                string[] events = [.. Directory.EnumerateFiles(directory["incidents"]).Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
+                events.Where(file => file.Contains(".begin.", StringComparison.Ordinal)).ShouldHaveSingleItem(string.Join(", ", events));
+                events.Where(file => file.Contains(".end.", StringComparison.Ordinal)).ShouldHaveSingleItem(string.Join(", ", events));
+                events.ShouldNotContain("open-incident.json");
+                return Task.CompletedTask;
+            });
+        }
+        finally
+        {
+            await daemon.DisposeAsync();
+        }
+    }
+
+    private static async Task<DateTimeOffset> SinceAsync(TestNetwork network)
+    {
+        using HttpClient client = network.NewClient(new Uri("http://127.0.0.1:9057"));
+        using var report = JsonDocument.Parse(await client.GetStringAsync("/api/v1/diagnosis"));
+        return report.RootElement.GetProperty("findings").EnumerateArray().Single(finding => finding.GetProperty("finding").GetString() == "ephemeral_ports_exhausting").GetProperty("since").GetDateTimeOffset();
+    }
+
     private static async Task ToldAsync(Webhook webhook, string receiver, string alert, string finding, string severity, string about) =>
         await Eventually.Holds(Patience, () =>
         {
@@ -107,6 +182,13 @@ public sealed partial class AlertingTests
             told.Annotations["runbook_url"].ShouldEndWith($"/{finding}.md");
             return Task.CompletedTask;
         });
+
+    private static async Task KnownAsync(TestNetwork network, int port)
+    {
+        using HttpClient client = network.NewClient(new Uri("http://127.0.0.1:9057"));
+        await Eventually.Holds(Patience, async () =>
+            (await client.GetStringAsync("/metrics")).Split('\n').ShouldContain(line => line.StartsWith("conn_listener_info{", StringComparison.Ordinal) && line.Contains($"port=\"{port}\"", StringComparison.Ordinal) && !line.Contains("process=\"unknown\"", StringComparison.Ordinal)));
+    }
 
     private static async Task OverAsync(Webhook webhook, string receiver, string alert, string finding) =>
         await Eventually.Holds(Patience, () =>
@@ -180,17 +262,18 @@ public sealed partial class AlertingTests
         webhook.Received[before..].ShouldNotContain(told => told.Is("ConnFindingCritical", "ephemeral_ports_exhausting") && told.Status == "resolved");
     }
 
-    private static Task<Server> StartDaemonAsync(TestNetwork network, TemporaryDirectory directory) => Server.StartAsync(
-        network.Inside(
+    private static Task<Server> StartDaemonAsync(TestNetwork network, TemporaryDirectory directory, string lasting = "1s", params string[] more) => Server.StartAsync(
+        network.Inside([
             "dotnet",
             Path.Join(Repository.DaemonDirectory, "conn-exporter.dll"),
             "--web.listen-address=127.0.0.1:9057",
-            "--diagnosis.for=1s",
+            $"--diagnosis.for={lasting}",
             "--diagnosis.linger=5s",
             "--diagnosis.drop-window=5s",
             "--diagnosis.critical-drop-rate=1000",
             "--collector.census.interval=1s",
-            "--netns=host"),
+            "--netns=host",
+            .. more]),
         directory.Path,
         network.NewClient(new Uri("http://127.0.0.1:9057")),
         "/-/ready");
@@ -292,13 +375,20 @@ public sealed partial class AlertingTests
     }
 
     /// <summary>A listener that nobody accepts from, and clients that go on knocking.</summary>
-    private sealed class FullQueue : IDisposable
+    private sealed class Queue : IDisposable
     {
         private readonly List<Socket> sockets = [];
+        private readonly TestNetwork network;
+        private readonly int port;
 
-        public FullQueue(TestNetwork network, int port)
+        public Queue(TestNetwork network, int port)
         {
+            (this.network, this.port) = (network, port);
             sockets.Add(network.Listen(port, 1));
+        }
+
+        public void Fill()
+        {
             for (int i = 0; i < 6; i++)
             {
                 Socket client = network.NewSocket();

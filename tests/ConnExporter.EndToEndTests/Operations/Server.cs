@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using ConnExporter.EndToEndTests.Support;
 
 namespace ConnExporter.EndToEndTests.Operations;
 
@@ -114,6 +115,13 @@ internal sealed class Server : IAsyncDisposable
     public async Task<double> NumberAsync(string query) => (await QueryAsync(query)) is [(_, double value)] ? value : double.NaN;
 
     /// <summary>Ends it at once, as a host that dies would.</summary>
+    /// <summary>Asks it to end, and waits until it has.</summary>
+    public async Task EndAsync()
+    {
+        LibC.Kill(process.Id, LibC.SigTerm);
+        await process.WaitForExitAsync();
+    }
+
     public async Task KillAsync()
     {
         if (!process.HasExited)

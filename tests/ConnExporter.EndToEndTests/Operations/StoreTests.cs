@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using ConnExporter.EndToEndTests.Support;
 
 namespace ConnExporter.EndToEndTests.Operations;
@@ -44,6 +45,61 @@ public sealed class StoreTests
         });
         vmalert.Log.ShouldNotContain("\terror\t");
     }
+
+    [FactThatNeeds(Need.VictoriaMetrics)]
+    public async Task VictoriaMetrics_stores_every_series_of_both_formats_as_it_is_on_the_page()
+    {
+        using var directory = new TemporaryDirectory();
+        await using Daemon daemon = await Daemon.StartReadyAsync();
+        await using var openMetrics = new RecordingProxy(daemon, "application/openmetrics-text;version=1.0.0");
+        await using var text = new RecordingProxy(daemon, "text/plain;version=0.0.4");
+        string store = $"http://127.0.0.1:{FreePort.Next()}";
+        directory.Write("scrape.yml", $"""
+            global:
+              scrape_interval: 1s
+            scrape_configs:
+              - job_name: openmetrics
+                static_configs:
+                  - targets: ["{openMetrics.Target}"]
+              - job_name: text
+                static_configs:
+                  - targets: ["{text.Target}"]
+
+            """);
+        await using Server victoriaMetrics = await Server.StartAsync(
+            ["victoria-metrics", $"-httpListenAddr={Authority(store)}", $"-storageDataPath={directory["store"]}", $"-promscrape.config={directory["scrape.yml"]}", "-search.latencyOffset=0s"], directory.Path, Daemon.NewClient(new Uri(store)), "/health");
+        await Eventually.Holds(Patience, async () => (await victoriaMetrics.NumberAsync("count(count_over_time(up[1m]) >= 2)")).ShouldBe(2));
+        openMetrics.Freeze();
+        text.Freeze();
+        await Eventually.Holds(Patience, () =>
+        {
+            Math.Min(openMetrics.FrozenAnswers, text.FrozenAnswers).ShouldBeGreaterThanOrEqualTo(3);
+            return Task.CompletedTask;
+        });
+        openMetrics.Head.ShouldContain("Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+        foreach ((string job, Page page) in ((string, Page)[])[("openmetrics", openMetrics.ReadPage()), ("text", text.ReadPage())])
+        {
+            page.Series.Count.ShouldBeGreaterThan(100);
+            await Eventually.Holds(Patience, async () =>
+            {
+                (Dictionary<string, string> Labels, double Value)[] stored = await victoriaMetrics.QueryAsync($"{{job=\"{job}\", __name__=~\"(conn|process)_.*\"}}");
+                Dictionary<string, double> found = stored.ToDictionary(series => Page.Key(series.Labels["__name__"], series.Labels.Where(label => label.Key is not ("__name__" or "job" or "instance")).Select(label => (label.Key, label.Value))), series => series.Value);
+                found.Keys.Order(StringComparer.Ordinal).ShouldBe(page.Series.Keys.Select(AsStored).Order(StringComparer.Ordinal));
+
+                // It keeps decimal digits, fifteen or so of them.
+                foreach ((string series, double value) in page.Series)
+                {
+                    found[AsStored(series)].ShouldBe(value, (Math.Abs(value) * 1e-11) + 1e-15, series);
+                }
+            });
+        }
+
+        victoriaMetrics.Log.ShouldNotContain("cannot parse");
+    }
+
+    // To a store an empty label is none.
+    private static string AsStored(string series) => Regex.Replace(series, "(?<=[{,])[a-z_]+=(,|(?=}))|,[a-z_]+=(?=})", "", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
 
     private static string Authority(string address) => new Uri(address).Authority;
 }

@@ -11,7 +11,8 @@ namespace ConnExporter.EndToEndTests.Operations;
 /// <param name="Status">firing or resolved.</param>
 /// <param name="Labels">Its labels.</param>
 /// <param name="Annotations">Its annotations, as the rule's templates made them.</param>
-internal sealed record Notified(string Receiver, string Status, IReadOnlyDictionary<string, string> Labels, IReadOnlyDictionary<string, string> Annotations)
+/// <param name="StartsAt">When it began to fire.</param>
+internal sealed record Notified(string Receiver, string Status, IReadOnlyDictionary<string, string> Labels, IReadOnlyDictionary<string, string> Annotations, DateTimeOffset StartsAt)
 {
     public bool Is(string alert, string finding = "") => Labels["alertname"] == alert && Labels.GetValueOrDefault("finding", "") == finding;
 }
@@ -94,7 +95,7 @@ internal sealed partial class Webhook : IAsyncDisposable
         {
             lock (received)
             {
-                received.Add(new Notified(receiver, alert.GetProperty("status").GetString()!, Map(alert.GetProperty("labels")), Map(alert.GetProperty("annotations"))));
+                received.Add(new Notified(receiver, alert.GetProperty("status").GetString()!, Map(alert.GetProperty("labels")), Map(alert.GetProperty("annotations")), alert.GetProperty("startsAt").GetDateTimeOffset()));
             }
         }
     }

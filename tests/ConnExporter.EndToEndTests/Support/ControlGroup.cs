@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace ConnExporter.EndToEndTests.Support;
 
 /// <summary>A control group of the test's own with a limit, of either version; it goes away with the test, once its processes have ended.</summary>
@@ -53,6 +55,12 @@ internal sealed class ControlGroup : IAsyncDisposable
 
     public void LimitMemory(long bytes) => File.WriteAllText(System.IO.Path.Join(Path, LimitFile("memory")), $"{bytes}");
 
+    /// <summary>Lets it have so many threads, or any number (TasksMax=).</summary>
+    public void LimitThreads(int? number) => File.WriteAllText(System.IO.Path.Join(Path, LimitFile("pids")), number?.ToString(CultureInfo.InvariantCulture) ?? "max");
+
+    /// <summary>How often the limit on threads was met.</summary>
+    public long Refused => Statistic("pids.events", "max");
+
     /// <summary>How many processes in it were killed for want of memory.</summary>
     public long Killed => Statistic(isUnified ? "memory.events" : "memory.oom_control", "oom_kill");
 
@@ -77,6 +85,7 @@ internal sealed class ControlGroup : IAsyncDisposable
     {
         ("cpu", true) => "cpu.max",
         ("cpu", false) => "cpu.cfs_quota_us",
+        ("pids", _) => "pids.max",
         (_, true) => "memory.max",
         (_, false) => "memory.limit_in_bytes",
     };

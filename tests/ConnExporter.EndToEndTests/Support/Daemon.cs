@@ -149,7 +149,10 @@ internal sealed partial class Daemon : IAsyncDisposable
     }
 
     /// <summary>Memory in RAM, from /proc.</summary>
-    public long ResidentBytes => 1024 * long.Parse(File.ReadLines($"/proc/{ProcessId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+    public long ResidentBytes => Status("VmRSS:");
+
+    /// <summary>That of it which no file backs.</summary>
+    public long AnonymousBytes => Status("RssAnon:");
 
     /// <summary>CPU time so far, of all threads.</summary>
     public TimeSpan CpuTime
@@ -208,6 +211,9 @@ internal sealed partial class Daemon : IAsyncDisposable
             throw new HttpRequestException($"the daemon has ended with {process.ExitCode}: {Log}", e);
         }
     }
+
+    private long Status(string name) => 1024 * long.Parse(
+        File.ReadLines($"/proc/{ProcessId}/status").First(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 
     private async Task ReadLogAsync(bool startOnly)
     {

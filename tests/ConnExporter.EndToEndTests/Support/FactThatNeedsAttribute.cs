@@ -39,6 +39,8 @@ internal static class Need
     public const string CpuGroup = "cpu";
     public const string MemoryGroup = "memory";
     public const string FakeTime = "faketime";
+    public const string PidsGroup = "pids";
+    public const string Fuse = "/dev/fuse";
 
     /// <summary>What sets the clock of one program.</summary>
     /// <remarks>The variant for programs with threads: the other reads and parses the file without a lock.</remarks>
@@ -55,7 +57,8 @@ internal static class Need
         Root => LibC.EffectiveUser() == 0 ? null : "needs root",
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
         TestMachine => File.Exists(Path.Join(Repository.Root, "artifacts/machine/root/usr/lib/systemd/systemd")) ? null : "needs the Debian that tests/machine/prepare makes",
-        CpuGroup or MemoryGroup => ControlGroup.Missing(need),
+        CpuGroup or MemoryGroup or PidsGroup => ControlGroup.Missing(need),
+        Fuse => File.Exists(Fuse) ? null : "needs /dev/fuse (modprobe fuse)",
         FakeTime => File.Exists(FakeTimeLibrary) ? null : "needs libfaketime (Debian: apt install faketime)",
         Axe => File.Exists(AxeScript) ? null : $"needs axe-core (npm install --prefix {Path.Join(Repository.Root, "artifacts/axe")} axe-core, as tests/run does)",
         _ => OnPath(need) ? null : $"needs the program {need} (Debian: apt install {Package(need)})",

@@ -23,6 +23,9 @@ internal sealed record Launch(params string[] Arguments)
     /// <summary>Whether its log is left unread once it has started.</summary>
     public bool LogIsLeftUnread { get; init; }
 
+    /// <summary>Whether somebody writes to its standard input.</summary>
+    public bool WithInput { get; init; }
+
     public Process Start()
     {
         string[] command = Published is null ? [DotNet(), Path.Join(Directory, "conn-exporter.dll"), .. Arguments] : [Published, .. Arguments];
@@ -33,7 +36,7 @@ internal sealed record Launch(params string[] Arguments)
             command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", .. command];
         }
 
-        var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = WithInput, WorkingDirectory = "/" };
         start.Environment.Clear();
         start.Environment["PATH"] = System.Environment.GetEnvironmentVariable("PATH");
 

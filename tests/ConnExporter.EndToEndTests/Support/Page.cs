@@ -8,7 +8,7 @@ namespace ConnExporter.EndToEndTests.Support;
 internal sealed partial class Page
 {
     /// <summary>Families that are there only while there is something to tell, and may come and go between two pages.</summary>
-    public static readonly string[] OfTheMoment = ["conn_tcp_close_wait_oldest_seconds", "conn_resource_exhaustion_seconds", "conn_finding_info", "conn_ephemeral_destination_sightings"];
+    public static readonly string[] OfTheMoment = ["conn_tcp_close_wait_oldest_seconds", "conn_resource_exhaustion_seconds", "conn_finding_info", "conn_ephemeral_destination_sightings", "conn_ephemeral_port_found"];
 
     private const string EndOfOpenMetrics = "# EOF";
     private readonly Dictionary<string, double> values = [];
@@ -86,7 +86,7 @@ internal sealed partial class Page
         match.Success.ShouldBeTrue($"not a line of this format: {line}");
         string name = match.Groups["name"].Value;
         family.ShouldNotBeNull(line);
-        name.ShouldBe(OpenMetrics && Families[family] == "counter" ? family + "_total" : family, line);
+        (Families[family] == "histogram" ? (string[])[family + "_bucket", family + "_count", family + "_sum"] : [OpenMetrics && Families[family] == "counter" ? family + "_total" : family]).ShouldContain(name, line);
         (string, string)[] labels = [.. match.Groups["label"].Captures.Zip(match.Groups["text"].Captures, (label, text) => (label.Value, Unescape(text.Value)))];
         values.TryAdd(Key(name, labels), double.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture)).ShouldBeTrue($"twice on the page: {line}");
     }
@@ -105,7 +105,7 @@ internal sealed partial class Page
     [GeneratedRegex(@"^# HELP (?<name>[a-z_]+) \S.*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex HelpLine();
 
-    [GeneratedRegex("^# TYPE (?<name>[a-z_]+) (?<type>gauge|counter)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^# TYPE (?<name>[a-z_]+) (?<type>gauge|counter|histogram)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex TypeLine();
 
     [GeneratedRegex(

@@ -8,7 +8,7 @@ namespace ConnExporter.EndToEndTests.Support;
 /// </summary>
 public sealed class PublishedProgram : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
     private readonly TemporaryDirectory directory = new();
     private readonly Lazy<Task<string>> file;
 

@@ -46,6 +46,33 @@ internal sealed class ServiceManager : IDisposable
         }
     }
 
+    /// <summary>Takes what is there, for nothing.</summary>
+    public void Drain()
+    {
+        byte[] buffer = new byte[4096];
+        while (socket.Poll(TimeSpan.Zero, SelectMode.SelectRead))
+        {
+            socket.Receive(buffer);
+        }
+    }
+
+    /// <summary>Leaves no room for a message, as a manager that does not read.</summary>
+    public void Fill()
+    {
+        using var sender = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
+        try
+        {
+            while (true)
+            {
+                sender.SendTo("FILLER=1"u8, socket.LocalEndPoint!);
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock)
+        {
+            // Full.
+        }
+    }
+
     public void Dispose()
     {
         socket.Dispose();

@@ -29,6 +29,9 @@ internal static class Documents
         {"version":1,"resources":[],"findings":[{"finding":"established_leak","severity":"warning","netns":"host","instance":"x","title":"t","since":"2026-11-20T21:40:00+00:00","caused_by":"y","evidence":[],"holders":[],"remedies":[],"settings":[]}]}
         """;
 
+    private static readonly DateTimeOffset Earliest = DateTimeOffset.UnixEpoch;
+    private static readonly DateTimeOffset Latest = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     private static readonly byte[][] Words = Seeds.Texts(
         "null", "true", "{}", "[]", "\"\"", "0", "1e999", "-1e999", "\"\\ud800\"", "\"2026-11-20T21:40:00+14:00\"", "\"0001-01-01T00:00:00Z\"", "\"9999-12-31T23:59:59Z\"", "\"host\"", "\"critical\"", "\"info\"", "\"warning\"", "\"ok\"",
         ",", ":", "\"", "\"instances\":[]", "\"findings\":[]", "\"severity\"", "\"format\"", "\"version\"", "\"diagnosis\"", "\"since\"", "\"started_at\"", "\"pid\"", "\"established_leak\"", "\"growth_per_second\"", "\"peak\"", "[[[[", "{\"a\":");
@@ -101,7 +104,7 @@ internal static class Documents
         return new Decoder
         {
             Name = "running-exporter",
-            Methods = ["RunningExporter.Understand"],
+            Methods = ["RunningExporter.Understand", "RunningExporter.UnderstandStranger"],
             Seeds = Seeds.Texts(Diagnosis, Leak),
             Words = Words,
             Refusals = [],
@@ -113,14 +116,20 @@ internal static class Documents
                 foreach (RunningExporter.Known known in told.Instances)
                 {
                     Promise.Holds(double.IsFinite(known.Peak) && double.IsFinite(known.GrowthPerSecond ?? 0), "numbers that can be written as JSON");
+                    Promise.Holds(known is { Peak: >= 0, GrowthPerSecond: null or >= 0 }, "amounts");
                 }
 
                 foreach (RunningExporter.Found found in told.Findings)
                 {
-                    Copy(found.Json, buffer, options);
-                    _ = found.Json.GetProperty("severity").GetString()!.Length;
-                    DiagnosisText.RenderFinding(found.Json, DateTimeOffset.UnixEpoch, book, TerminalStyle.Plain);
+                    Copy(found.Json!.Value, buffer, options);
+                    _ = found.Json.Value.GetProperty("severity").GetString()!.Length;
+                    DiagnosisText.RenderFinding(found.Json.Value, DateTimeOffset.UnixEpoch, book, TerminalStyle.Plain);
                 }
+
+                // Of anybody's word there are only times, and a refusal is in words of our own.
+                var word = RunningExporter.UnderstandStranger("http://localhost", input.ToArray(), Earliest, Latest);
+                Promise.Holds(word.Instances.IsEmpty && word.Findings.All(found => found.Json is null && found.Since >= Earliest && found.Since <= Latest), "nothing but times within bounds");
+                Promise.Holds(word.Refusal is null || word.Refusal == RunningExporter.NoReport || word.Refusal.StartsWith("version ", StringComparison.Ordinal), "no text of the answer in the refusal");
 
                 return (told.HasTold ? 1 : 0) | (told.Refusal is null ? 0 : 2) | (Math.Min(told.Instances.Length, 3) << 2) | (Math.Min(told.Findings.Length, 3) << 4);
             },

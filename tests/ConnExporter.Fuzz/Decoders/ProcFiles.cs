@@ -45,6 +45,31 @@ internal static class ProcFiles
         },
     };
 
+    public static Decoder NeighbourStat() => new()
+    {
+        Name = "neighbour-stat",
+        Methods = ["NeighbourStatistics.Parse"],
+        Seeds =
+        [
+            .. Seeds.OfProc("net/stat/arp_cache"),
+            .. Seeds.Texts("entries allocs forced_gc_runs table_fulls\n0002 000000ff 10 1\n0002 2 3 ffffffffffffffff\n", "entries\n0\n"),
+        ],
+        Words = Seeds.Texts("entries", "forced_gc_runs", "table_fulls", "ffffffff", "ffffffffffffffff"),
+        Run = input =>
+        {
+            var read = NeighbourStatistics.Parse(Path, input);
+            int found = 1 + (read.TableFulls is null ? 0 : 1) + (read.ForcedCollections is null ? 0 : 1);
+            int words = 0;
+            foreach (Range word in input.SplitAny(" \t\n"u8))
+            {
+                words++;
+            }
+
+            Promise.Holds(found < words, "more numbers than words");
+            return found;
+        },
+    };
+
     public static Decoder ConntrackStat() => new()
     {
         Name = "conntrack-stat",
@@ -105,6 +130,30 @@ internal static class ProcFiles
         },
     };
 
+    // A line that is no socket's is refused; the table as a whole is then still counted.
+    private static void RecordOf(ReadOnlySpan<byte> line)
+    {
+        Span<byte> record = stackalloc byte[128];
+        try
+        {
+            int length = Kernel.Proc.TcpTables.Parse("net/tcp", line, record);
+            Promise.Holds(length > 0 && length <= 77, "a record is no longer than it says");
+        }
+        catch (Kernel.KernelReadException)
+        {
+            return;
+        }
+    }
+
+    public static Decoder UdpTable() => new()
+    {
+        Name = "udp-table",
+        Methods = ["UdpTables.Parse"],
+        Seeds = Seeds.Texts("  101: 00000000:0044 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 12345 2 0 0", "1: 0100007F:1F90 0100007F:0035 01 0", "1: 00000000000000000000000000000000:14E9 00000000000000000000000000000000:0000 07"),
+        Words = Seeds.Texts("00000000:0000", "0100007F:1F90", "07", ":", "FFFF"),
+        Run = input => Kernel.Proc.UdpTables.Parse("net/udp", input) is { } port ? 1 + (port % 7) : 0,
+    };
+
     public static Decoder TcpTables()
     {
         var file = new ScratchFile();
@@ -113,11 +162,12 @@ internal static class ProcFiles
         return new Decoder
         {
             Name = "tcp-table",
-            Methods = ["TcpTable.ParseState", "TcpTable.Tally", "LineFile.TryNextLine"],
+            Methods = ["TcpTable.ParseState", "TcpTable.Tally", "LineFile.TryNextLine", "TcpTables.Parse"],
             Seeds = [.. tables.Select(table => table[..Math.Min(table.Length, 1500)]).Select(table => table[..(table.AsSpan().LastIndexOf((byte)'\n') + 1)])],
             Words = Seeds.Texts("local_address", "0A", "01", "0C", "FF", "00000000:0000", "0100007F:1F90", "00:00000000"),
             Run = input =>
             {
+                RecordOf(input[..Math.Max(0, input.IndexOf((byte)'\n'))]);
                 file.Write(input);
                 using var lines = new LineFile(file.Path);
                 Array.Clear(tally);

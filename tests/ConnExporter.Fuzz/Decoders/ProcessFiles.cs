@@ -1,3 +1,4 @@
+using System.Text;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Kernel.Proc;
@@ -61,7 +62,7 @@ internal static class ProcessFiles
     public static Decoder Cgroup() => new()
     {
         Name = "cgroup",
-        Methods = ["UnitName.FromProcessFile", "UnitName.FromPath", "Utf8Text.Of"],
+        Methods = ["UnitName.FromProcessFile", "UnitName.FromPath", "Container.Of", "Utf8Text.Of"],
         Seeds =
         [
             .. Seeds.OfProc("413/cgroup"), .. Seeds.OfProc("1/cgroup"), .. Seeds.OfProc("958/cgroup"), .. Seeds.OfProc("2/cgroup"),
@@ -70,7 +71,7 @@ internal static class ProcessFiles
                 "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope\n",
                 "0::/user.slice/user-1000.slice/user@1000.service/init.scope (deleted)\n0::/../..\n"),
         ],
-        Words = Seeds.Texts(".service", ".scope", ".slice", "0::", "name=systemd", "/docker/", "-pod", "pod", "/..", " (deleted)", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+        Words = Seeds.Texts(".service", ".scope", ".slice", "0::", "name=systemd", "/docker/", "init.scope", "_", ".mount", "-pod", "pod", "/..", " (deleted)", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
         Refusals = [],
 
         // Two decoders.
@@ -79,8 +80,11 @@ internal static class ProcessFiles
         {
             string unit = UnitName.FromProcessFile(input);
             Promise.Holds(unit.Length > 0 && (unit == UnitName.None || unit.Length <= input.Length), "a name is no longer than the file and not empty");
+            var container = Container.Of(input);
+            Promise.Holds(container is null || (container.Id.Length == 64 && input.IndexOf(Encoding.ASCII.GetBytes(container.Id)) >= 0), "an id is in the path");
             string path = UnitName.FromPath(input);
-            Promise.Holds(path.Length > 0 && (path == UnitName.None || path.Length <= input.Length), "a name is no longer than the path and not empty");
+            Promise.Holds(path.Length > 0 && (path == UnitName.None || path.Length <= input.Length + 1), "a name is no longer than the path, which begins with a slash, and not empty");
+            Promise.Holds(!UnitName.IsOfHost(path) || !path.Contains('/', StringComparison.Ordinal), "a unit's name has no slash");
             return (unit == UnitName.None ? 0 : unit[^1]) ^ (unit.Length > 12 ? 256 : 0) ^ (path == UnitName.None ? 512 : 0);
         },
     };
@@ -88,13 +92,17 @@ internal static class ProcessFiles
     public static Decoder MountPoints() => new()
     {
         Name = "mountinfo",
-        Methods = ["MountInfo.FindMount"],
+        Methods = ["MountInfo.FindMount", "MountInfo.FindOptions", "ProcessVisibility.Hides", "ProcessVisibility.IsKernelThread"],
         Seeds = Mounts,
         Words = MountWords,
         Run = input =>
         {
             string? found = MountInfo.FindMount(Path, input, "cgroup2"u8, "/sys");
             Promise.Holds(found is null || (found.Length > 0 && found.Length <= input.Length), "the mount point is in the input");
+            string? options = MountInfo.FindOptions(Path, input, "/proc");
+            Promise.Holds(options is null || options.Length <= 2 * input.Length, "the options are in the input");
+            _ = ProcessVisibility.Hides(input, input);
+            _ = ProcessVisibility.IsKernelThread(input);
             return found is null ? 0 : found.StartsWith("/sys", StringComparison.Ordinal) ? 1 : 2;
         },
     };
@@ -146,15 +154,17 @@ internal static class ProcessFiles
     public static Decoder DescriptorTargets() => new()
     {
         Name = "descriptor-target",
-        Methods = ["ProcessSockets.ParseTarget"],
-        Seeds = Seeds.Texts("socket:[4711]", "socket:[4294967297]", "pipe:[1]", "/dev/null", "anon_inode:[eventpoll]"),
+        Methods = ["ProcessSockets.ParseTarget", "ProcessSockets.ParseRegistered"],
+        Seeds = Seeds.Texts("    1: socket:[4711]", "32767: socket:[1]", "socket:[4711]", "socket:[4294967297]", "pipe:[1]", "/dev/null", "anon_inode:[eventpoll]"),
         Words = Seeds.Texts("socket:[", "]"),
         Refusals = [],
         Run = input =>
         {
             uint inode = ProcessSockets.ParseTarget(input);
             Promise.Holds(inode == 0 || input.IndexOf("socket:["u8) == 0, "only a socket has an inode");
-            return inode == 0 ? 0 : 1;
+            uint registered = ProcessSockets.ParseRegistered(input);
+            Promise.Holds(registered == 0 || input.IndexOf(": socket:["u8) > 0, "a number, a colon and a socket");
+            return (inode == 0 ? 0 : 1) | (registered == 0 ? 0 : 2);
         },
     };
 }

@@ -25,11 +25,22 @@ internal sealed class Diagnosis
 
     private IEnumerable<JsonElement> All => root.GetProperty("findings").EnumerateArray().Where(finding => finding.GetProperty("netns").GetString() == "self");
 
+    /// <summary>What was said elsewhere.</summary>
+    /// <param name="json">The document.</param>
+    public static Diagnosis OfDocument(string json) => new(json);
+
     /// <summary>Looks once.</summary>
-    public static Diagnosis Of(NetworkNamespace network, params IEnumerable<string> flags)
+    public static Diagnosis Of(NetworkNamespace network, params IEnumerable<string> flags) => Under(network, [], flags);
+
+    /// <summary>Looks once out of a cgroup namespace of its own as well.</summary>
+    public static Diagnosis FromCgroupNamespace(NetworkNamespace network) => Under(network, ["unshare", "-C"]);
+
+    /// <summary>Looks once, started by another program.</summary>
+    public static Diagnosis Under(NetworkNamespace network, IReadOnlyCollection<string> starter, params IEnumerable<string> flags)
     {
         // The exit status tells the verdict, which may be that of the whole host.
-        using Process process = network.Start("dotnet", [Places.Daemon, "diagnose", "--json", "--lang=en", "--netns=host", .. flags]);
+        string[] command = [.. starter, "dotnet", Places.Daemon, "diagnose", "--json", "--lang=en", "--netns=host", .. flags];
+        using Process process = network.Start(command[0], command[1..]);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
@@ -46,6 +57,14 @@ internal sealed class Diagnosis
     public static Diagnosis UntilEnd(NetworkNamespace network, string finding, params IReadOnlyCollection<string> flags) =>
         Poll.Until(() => Of(network, flags), seen => !seen.Has(finding), $"the end of {finding}", Patience);
 
+    /// <summary>Whether everything was seen that verdicts rest on.</summary>
+    public bool IsComplete => root.GetProperty("complete").GetBoolean();
+
+    /// <summary>Why something was not seen; null where it was.</summary>
+    public string? WhyNotSeen(string what) => root.GetProperty("not_seen").EnumerateArray().FirstOrDefault(one => one.GetProperty("what").GetString() == what) is { ValueKind: JsonValueKind.Object } one
+        ? one.GetProperty("why").GetString()
+        : null;
+
     /// <summary>Whether a finding holds.</summary>
     public bool Has(string finding) => Findings.Any(found => found.Id == finding);
 
@@ -58,17 +77,39 @@ internal sealed class Diagnosis
     /// <summary>Its biggest holder's process; null where none is known.</summary>
     public int? HolderOf(string finding) => Find(finding).GetProperty("holders").EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.Object } holder && holder.TryGetProperty("pid", out JsonElement pid) ? pid.GetInt32() : null;
 
+    /// <summary>Its title.</summary>
+    public string TitleOf(string finding) => Find(finding).GetProperty("title").GetString()!;
+
+    /// <summary>Its holders, as far as they are single processes.</summary>
+    public IReadOnlyList<(string Name, int ProcessId)> HoldersOf(string finding) =>
+        [.. Find(finding).GetProperty("holders").EnumerateArray().Where(holder => holder.TryGetProperty("pid", out _)).Select(holder => (holder.GetProperty("name").GetString()!, holder.GetProperty("pid").GetInt32()))];
+
+    /// <summary>The titles of its remedies.</summary>
+    public IReadOnlyList<string> RemediesOf(string finding) => [.. Find(finding).GetProperty("remedies").EnumerateArray().Select(remedy => remedy.GetProperty("title").GetString()!)];
+
     /// <summary>Its evidence as text.</summary>
     public string EvidenceOf(string finding) => string.Join('\n', Find(finding).GetProperty("evidence").EnumerateArray().Select(fact => fact.GetProperty("text").GetString()));
 
+    /// <summary>How much of a resource may be used.</summary>
+    public double Possible(string resource, string instance) => root.GetProperty("resources").EnumerateArray().Where(kind => kind.GetProperty("netns").GetString() == "self" && kind.GetProperty("resource").GetString() == resource)
+        .SelectMany(kind => kind.GetProperty("instances").EnumerateArray()).First(one => one.GetProperty("instance").GetString() == instance) is var found && found.TryGetProperty("possible", out JsonElement possible)
+            ? possible.GetDouble()
+            : found.GetProperty("used").GetDouble();
+
     /// <summary>All commands of all remedies.</summary>
-    public string[] Commands => [.. All.SelectMany(finding => finding.GetProperty("remedies").EnumerateArray()).SelectMany(remedy => remedy.GetProperty("commands").EnumerateArray()).Select(command => command.GetString()!)];
+    public string[] Commands => [.. All.SelectMany(CommandsIn)];
+
+    /// <summary>All commands of a finding.</summary>
+    public string[] CommandsOf(string finding) => [.. CommandsIn(Find(finding))];
 
     /// <summary>The most frequent of what fills the connection tracking table.</summary>
     /// <param name="kind">sources, destinations, protocols or states.</param>
     public string MostOfConntrack(string kind) => root.GetProperty("conntrack").GetProperty(kind).EnumerateArray().First().GetProperty("name").GetString()!;
 
     public override string ToString() => text;
+
+    private static IEnumerable<string> CommandsIn(JsonElement finding) =>
+        finding.GetProperty("remedies").EnumerateArray().SelectMany(remedy => remedy.GetProperty("commands").EnumerateArray()).Select(command => command.GetString()!);
 
     private JsonElement Find(string finding) => All.First(found => found.GetProperty("finding").GetString() == finding);
 }

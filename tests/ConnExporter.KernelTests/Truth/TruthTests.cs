@@ -24,6 +24,8 @@ public class TruthTests
         ["conn_census_count_error"] = "a bound of its own: CensusTests.Rows_and_the_row_other_sum_to_what_was_seen",
         ["conn_process_sockets_covered_ratio"] = "a share of its own: SocketOwnersTests.Coverage_tells_what_is_known",
         ["conn_tcp_sockets_source"] = "which way was taken: GuestTests.Linux_6_1_without_inet_diag_falls_back_to_proc_exactly",
+        ["conn_ephemeral_port_probes_total"] = "our own questions: CensusTests.Asking_for_a_port_is_counted_by_us_as_by_the_kernel_and_can_be_switched_off",
+        ["conn_processes_hidden"] = "nothing is to root: UnseenTests",
         ["conn_processes_unreadable"] = "nothing is to root: UnprivilegedTests.Processes_of_others_are_counted_where_the_kernel_tells_their_descriptors_and_marked_where_it_does_not",
         ["conn_namespaces"] = "not read here: NamespacesTests.Two_others_are_exact_each_under_its_name",
         ["conn_series_dropped_total"] = "what the page left out: CollectContextTests.Dropped_label_sets_add_up_and_0_makes_the_family_known",

@@ -24,6 +24,11 @@ public class CollectorListTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void The_readme_says_how_often_it_reads(string name) =>
+        File.ReadAllText(Fixture.PathOf("..", "..", "..", "README.md")).ShouldContain($"| `{name}` | {CollectorList.All.Single(entry => entry.Name == name).DefaultInterval.TotalSeconds} s |");
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void Making_and_closing_a_collector_touches_nothing(string name)
     {
         using var sockDiag = new FakeSockDiag();

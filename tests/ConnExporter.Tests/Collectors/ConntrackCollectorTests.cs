@@ -1,3 +1,4 @@
+using ConnExporter.Census;
 using ConnExporter.Collectors;
 using ConnExporter.Kernel;
 using ConnExporter.Tests.Support;
@@ -28,7 +29,56 @@ public sealed class ConntrackCollectorTests : IDisposable
     }
 
     [Fact]
-    public void Without_the_module_it_is_absent_and_not_0() => bench.Fail().Kind.ShouldBe(FailureKind.Absent);
+    public void Without_the_module_it_is_absent_and_not_0()
+    {
+        bench.Write("sys/net/core/somaxconn", "4096\n");
+        bench.Fail().Kind.ShouldBe(FailureKind.Absent);
+    }
+
+    [Fact]
+    public void Where_sysctls_are_hidden_its_absence_is_not_known()
+    {
+        KernelReadException hidden = bench.Fail();
+
+        hidden.Kind.ShouldBe(FailureKind.Denied);
+        hidden.Message.ShouldContain("sys/net/core");
+    }
+
+    [Fact]
+    public void Where_the_count_is_hidden_the_statistics_have_it()
+    {
+        bench.Write("net/stat/nf_conntrack", "entries  insert_failed drop\n0000071e  00000000 00000001\n0000071e  00000000 00000002\n");
+
+        MetricsText page = bench.Collect();
+
+        page["conn_conntrack_entries", "self"].ShouldBe("1822");
+        page["conn_conntrack_drops_total", "self"].ShouldBe("3");
+    }
+
+    [Fact]
+    public void The_table_is_read_for_NAT_only_while_insertions_fail_and_not_often()
+    {
+        bench.Write(Sysctls + "count", "812\n");
+        string table = string.Concat(Enumerable.Range(0, 10).Select(i =>
+            $"ipv4     2 tcp      6 431999 ESTABLISHED src=10.1.0.{i} dst=10.0.0.9 sport=4{i}000 dport=443 src=10.0.0.9 dst=10.0.0.1 sport=443 dport={20000 + i} [ASSURED] mark=0 use=2\n"));
+        bench.Write("net/nf_conntrack", table);
+        Nat(failed: 5).ShouldBeNull("what failed before is not known to fail now");
+        NatPorts first = Nat(failed: 6).ShouldNotBeNull();
+        first.IsExhausted.ShouldBeTrue();
+        first.Worst!.Taken.ShouldBe(10);
+
+        bench.Remove("net/nf_conntrack");
+        Nat(failed: 7).ShouldBeSameAs(first);
+        bench.Time.Advance(TimeSpan.FromSeconds(20));
+        Nat(failed: 8).ShouldBeNull();
+        bench.TakeNotes().ShouldContain(note => note.Contains("NAT", StringComparison.Ordinal));
+
+        NatPorts? Nat(int failed)
+        {
+            bench.Write("net/stat/nf_conntrack", $"entries  insert_failed drop\n0000000a  {failed:x8} 00000001\n");
+            return ((ConntrackReading)bench.Sample()).Nat;
+        }
+    }
 
     [Fact]
     public void A_limit_of_0_is_no_limit_and_left_out()
@@ -82,7 +132,7 @@ public sealed class ConntrackCollectorTests : IDisposable
     [InlineData(Sysctls + "count", "x\n")]
     [InlineData(Sysctls + "max", "-1\n")]
     [InlineData("net/stat/nf_conntrack", "entries drop\n1\n")]
-    public void A_file_that_holds_something_else_gives_no_reading(string file, string content)
+    public void A_file_that_holds_something_else_is_refused(string file, string content)
     {
         bench.Write(Sysctls + "count", "5\n");
         bench.Write(file, content);

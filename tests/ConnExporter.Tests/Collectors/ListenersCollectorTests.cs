@@ -1,4 +1,5 @@
 using ConnExporter.Collectors;
+using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Tests.Support;
 
@@ -24,6 +25,31 @@ public sealed class ListenersCollectorTests : IDisposable
         bench.SockDiag.AskedStates.ShouldBe([0x400u]);
     }
 
+    [Theory]
+    [InlineData(FailureKind.Absent)]
+    [InlineData(FailureKind.Denied)]
+    public void Without_sock_diag_the_tables_tell_the_queues_and_no_limits(FailureKind why)
+    {
+        bench.SockDiag.OpenFailure = new KernelReadException(why, why == FailureKind.Absent ? "absent" : "denied", "socket(AF_NETLINK): not here");
+        bench.Write("net/tcp", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+            + "   0: 0100007F:2382 00000000:0000 0A 00000000:00000003 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n"
+            + "   1: 0100007F:2382 0100007F:7530 01 00000000:00000000 00:00000000 00000000     0        0 0 1 0 20 4 30 10 -1\n");
+
+        var reading = (ListenersReading)bench.Sample();
+
+        reading.Rows.ShouldBe([new("127.0.0.1", "9090", 3, Limit: null, 3, Drops: null)]);
+        MetricsText.Of(reading).Of("conn_listener_accept_queue_limit").ShouldBeEmpty("what is not known is left out");
+        bench.TakeNotes().ShouldContain(note => note.Contains("not here", StringComparison.Ordinal) && note.Contains("limits", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Without_sock_diag_and_tables_there_is_no_reading()
+    {
+        bench.SockDiag.OpenFailure = new KernelReadException(FailureKind.Denied, "denied", "socket(AF_NETLINK): not here");
+
+        bench.Fail().Message.ShouldContain("net/tcp");
+    }
+
     [Fact]
     public void Without_a_listener_there_is_a_reading_without_series() => Collect().Series.ShouldBeEmpty();
 
@@ -44,6 +70,14 @@ public sealed class ListenersCollectorTests : IDisposable
 
         $"{page["conn_listener_accept_queue", "self", "192.0.2.1", "80"]} {page["conn_listener_accept_queue_limit", "self", "192.0.2.1", "80"]}".ShouldBe(shown);
     }
+
+    // SO_BINDTODEVICE, and the scope of a link-local address: 1 is lo in every namespace, and no interface has a number like the other.
+    [Fact]
+    public void Those_that_are_bound_to_different_interfaces_are_apart() =>
+        Collect(
+            Listener(cookie: 1, queue: 1), Listener(cookie: 2, queue: 2, device: 1), Listener(cookie: 3, queue: 3, device: 2_000_000_000),
+            Listener(cookie: 4, address: "fe80::1", queue: 4, device: 1))
+            .Of("conn_listener_accept_queue").ShouldBe(["self 192.0.2.1 80 1", "self 192.0.2.1%if2000000000 80 3", "self 192.0.2.1%lo 80 2", "self fe80::1%lo 80 4"]);
 
     [Fact]
     public void Their_drops_add_up() => Drops(Listener(cookie: 1, drops: 3), Listener(cookie: 2, drops: 4)).ShouldBe("7");
@@ -160,11 +194,11 @@ public sealed class ListenersCollectorTests : IDisposable
         Drops(Listener(port: 80, cookie: 10_000, drops: 5)).ShouldBe("5");
     }
 
-    private static byte[] Listener(ushort port = 80, string address = "192.0.2.1", ulong cookie = 1, uint queue = 0, uint limit = 128, uint? drops = 0)
+    private static byte[] Listener(ushort port = 80, string address = "192.0.2.1", ulong cookie = 1, uint queue = 0, uint limit = 128, uint? drops = 0, uint device = 0)
     {
         byte[][] memory = drops is { } count ? [Netlink.Attribute(7, Netlink.Int32(0, 0, 0, 0, 0, 0, 0, 0, unchecked((int)count)))] : [];
         return Netlink.Record(
-            state: (byte)TcpState.Listen, local: address, localPort: port, remote: address, cookie: cookie, receiveQueue: queue, sendQueue: limit,
+            state: (byte)TcpState.Listen, local: address, localPort: port, remote: address, cookie: cookie, receiveQueue: queue, sendQueue: limit, device: device,
             attributes: [.. memory, Netlink.Attribute(8, 0)]);
     }
 

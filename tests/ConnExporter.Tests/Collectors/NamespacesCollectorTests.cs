@@ -47,8 +47,9 @@ public sealed class NamespacesCollectorTests : IDisposable
         bench.Write("sys/net/ipv4/tcp_mem", "1\t2\t3\n");
         bench.Write("sys/net/netfilter/nf_conntrack_count", "5\n");
         bench.Write("sys/net/netfilter/nf_conntrack_max", "6\n");
-        bench.SockDiag.Dump(CloseWait);
         bench.SockDiag.Dump();
+        bench.SockDiag.Dump([CloseWait, .. Enumerable.Repeat(Socket(TcpState.Established), 39), .. Enumerable.Repeat(Socket(TcpState.TimeWait), 3)]);
+        bench.SockDiag.Dump(CloseWait);
 
         MetricsText page = bench.Collect();
 
@@ -74,6 +75,18 @@ public sealed class NamespacesCollectorTests : IDisposable
 
             bench.SockDiag.Opened.ShouldBe(2 * round, "a socket would keep the namespace alive");
         }
+    }
+
+    [Fact]
+    public void One_that_is_there_and_cannot_be_found_by_its_path_is_missed()
+    {
+        Named("covered");
+        tree.Refusing["covered"] = new KernelReadException(FailureKind.Absent, "absent", "/run/netns/covered: No such file or directory (errno 2)");
+
+        bench.Sample().ShouldBeOfType<NamespacesReading>().Missed.ShouldBe(1);
+
+        bench.TakeNotes().ShouldHaveSingleItem().ShouldBe(
+            "covered is there and cannot be entered by its path, so nothing is known of it: /run/netns/covered: No such file or directory (errno 2)");
     }
 
     [Fact]
@@ -148,7 +161,7 @@ public sealed class NamespacesCollectorTests : IDisposable
     {
         Named("shaky");
         bench.Collect()["conn_tcp_listen_overflows_total", "shaky"].ShouldBe("0");
-        tree.Instead["shaky"] = () => throw new KernelReadException(FailureKind.Broken, "errno", "no luck");
+        tree.Refusing["shaky"] = new KernelReadException(FailureKind.Broken, "errno", "no luck");
 
         bench.Collect()["conn_tcp_listen_overflows_total", "shaky"].ShouldBe("0");
         bench.Collect()["conn_tcp_listen_overflows_total", "shaky"].ShouldBe("0");
@@ -171,20 +184,6 @@ public sealed class NamespacesCollectorTests : IDisposable
     }
 
     [Fact]
-    public void Beyond_what_one_round_reads_the_turn_goes_round()
-    {
-        const int All = NamespacesCollector.ReadEachRound + 20;
-        for (int i = 0; i < All; i++)
-        {
-            Named($"n{i}");
-        }
-
-        Counts(bench.Collect()).ShouldBe([$"{All}", $"{NamespacesCollector.ReadEachRound}", "0"]);
-        Counts(bench.Collect()).ShouldBe([$"{All}", $"{All}", "0"]);
-        tree.Entered.Distinct().Count().ShouldBe(All);
-    }
-
-    [Fact]
     public void A_round_that_has_taken_its_cpu_time_leaves_the_rest_to_the_next()
     {
         foreach (string name in (string[])["a", "b", "c", "d", "e"])
@@ -193,13 +192,71 @@ public sealed class NamespacesCollectorTests : IDisposable
         }
 
         tree.Cost = TimeSpan.FromMilliseconds(100);
-        bench.Collect();
-        tree.Entered.Count.ShouldBe(3);
+        Counts(bench.Collect()).ShouldBe(["5", "3", "0"]);
         bench.Context.TakeSpent().ShouldBe(TimeSpan.FromMilliseconds(300), "it is this collector's");
-        bench.Collect();
+        Counts(bench.Collect()).ShouldBe(["5", "5", "0"]);
 
         tree.Entered.Take(5).ShouldBeUnique();
         tree.Entered.Count.ShouldBe(6);
+    }
+
+    [Fact]
+    public void A_walk_that_takes_all_the_cpu_time_leaves_the_others_to_the_next_rounds_and_all_are_looked_at_in_each()
+    {
+        for (int i = 1; i <= 3; i++)
+        {
+            Named($"n{i}", sockets: i);
+        }
+
+        tree.Cost = TimeSpan.FromMilliseconds(90);
+        PlanWalks(1);
+        bench.Collect().Of("conn_tcp_sockets").Select(row => row.Split(' ')[0]).Distinct().ShouldBe(["n3"], "the fullest first");
+        tree.Entered.ShouldBe(["n1", "n2", "n3", "n3"], ignoreOrder: true);
+    }
+
+    [Fact]
+    public void An_empty_one_that_was_empty_is_asked_for_its_count_of_sockets_only()
+    {
+        for (int i = 0; i <= NamespacesCollector.Shown; i++)
+        {
+            Named($"n{i}");
+        }
+
+        bench.Collect();
+        MetricsText page = bench.Collect();
+        string hidden = Enumerable.Range(0, NamespacesCollector.Shown + 1).Select(i => $"n{i}").Single(name => page["conn_tcp_listen_overflows_total", name] is null);
+        tree.Overflows(hidden, 7);
+        bench.Collect()["conn_tcp_listen_overflows_total", hidden].ShouldBeNull("nobody asked");
+
+        tree.Sockets(hidden, 1);
+        PlanWalks(1);
+        bench.Collect()["conn_tcp_listen_overflows_total", hidden].ShouldBe("7");
+    }
+
+    [Fact]
+    public void One_in_which_nothing_has_happened_is_not_walked_again_unless_it_is_shown_in_full()
+    {
+        const int All = NamespacesCollector.ShownInFull + 4;
+        for (int i = 1; i <= All; i++)
+        {
+            Named($"n{i}", sockets: i);
+        }
+
+        PlanWalks(All);
+        bench.Collect();
+        int first = bench.SockDiag.AskedStates.Count;
+        PlanWalks(NamespacesCollector.ShownInFull);
+        bench.Collect();
+        int second = bench.SockDiag.AskedStates.Count - first;
+        tree.Overflows("n1", 0);
+        tree.Sockets("n2", 3);
+        PlanWalks(NamespacesCollector.ShownInFull + 1);
+        MetricsText page = bench.Collect();
+
+        first.ShouldBe(2 * All);
+        second.ShouldBe(2 * NamespacesCollector.ShownInFull, "listeners and census");
+        (bench.SockDiag.AskedStates.Count - first - second).ShouldBe((2 * NamespacesCollector.ShownInFull) + 2, "and the one that has changed");
+        page["conn_namespaces", "read"].ShouldBe($"{All}");
     }
 
     [Fact]
@@ -262,7 +319,18 @@ public sealed class NamespacesCollectorTests : IDisposable
         bench.Context.Dropped["conn_tcp_sockets"].ShouldBe(4ul * 12);
     }
 
-    private void Use(NamespaceScope scope) => bench.Use(kernel => new NamespacesCollector(kernel, scope, tree.Enter));
+    private static byte[] Socket(TcpState state) => [.. Netlink.Record(state: (byte)state), .. Netlink.Attribute(8, 0)];
+
+    // Listeners and everything else of each, then nothing: a kernel without sockets.
+    private void PlanWalks(int walks)
+    {
+        for (int i = 0; i < 2 * walks; i++)
+        {
+            bench.SockDiag.Dump();
+        }
+    }
+
+    private void Use(NamespaceScope scope) => bench.Use(kernel => new NamespacesCollector(kernel, scope, tree.Tour));
 
     private void Named(string name, int sockets = 0, int timeWait = 0, int pid = 0, int overflows = 0)
     {
@@ -275,7 +343,7 @@ public sealed class NamespacesCollectorTests : IDisposable
         }
     }
 
-    private void Deny(string name) => tree.Instead[name] = () => throw new KernelReadException(FailureKind.Denied, "denied", NamespaceThread.Needs);
+    private void Deny(string name) => tree.Refusing[name] = new KernelReadException(FailureKind.Denied, "denied", NamespaceThread.Needs);
 
     private static string Line(string state) => $"   0: 0100007F:1F90 0100007F:1F91 {state} 00000000:00000000 00:00000000 00000000     0        0 1 1 0 20 4 30 10 -1\n";
 

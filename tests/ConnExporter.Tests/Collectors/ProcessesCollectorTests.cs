@@ -42,7 +42,7 @@ public sealed class ProcessesCollectorTests : IDisposable
 
     [Theory]
     [InlineData("0", "0")]
-    [InlineData("unlimited", "18446744073709551615")]
+    [InlineData("unlimited", "1.8446744073709552e+19")]
     public void Limits_at_both_ends_are_numbers_like_others(string limit, string shown)
     {
         bench.Process(10, "odd", 3, limit);
@@ -81,7 +81,7 @@ public sealed class ProcessesCollectorTests : IDisposable
     [InlineData("/", "none")]
     [InlineData("/system.slice/ssh.service", "ssh.service")]
     [InlineData("/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope", "docker-0123456789ab")]
-    [InlineData("/user.slice/user-1000.slice/user@1000.service/app.slice/app.service", "app.service")]
+    [InlineData("/user.slice/user-1000.slice/user@1000.service/app.slice/app.service", "user@1000.service/app.service")]
     public void The_unit_comes_from_the_cgroup(string cgroup, string unit)
     {
         bench.Process(10, "demo", 1, cgroup: cgroup);
@@ -99,6 +99,21 @@ public sealed class ProcessesCollectorTests : IDisposable
 
         page.Of("conn_process_group_processes").ShouldBe(["demo demo.service 1"]);
         page["conn_processes"].ShouldBe("2");
+    }
+
+    [Fact]
+    public void On_a_kernel_without_control_groups_processes_belong_to_no_unit()
+    {
+        bench.Process(10, "demo", 3);
+        bench.Remove("10/cgroup");
+
+        for (int round = 0; round < RefreshRounds + 1; round++)
+        {
+            MetricsText page = bench.Collect();
+
+            page.Of("conn_process_group_file_descriptors").ShouldBe(["demo none 3"]);
+            (page["conn_processes"], page["conn_processes_unreadable"]).ShouldBe(("1", "0"));
+        }
     }
 
     [Fact]
@@ -263,7 +278,7 @@ public sealed class ProcessesCollectorTests : IDisposable
     [Theory]
     [InlineData("fd")]
     [InlineData("comm")]
-    [InlineData("cgroup")]
+    [InlineData("cgroup,limits")]
     [InlineData("limits")]
     public void A_process_that_ends_in_mid_scan_is_passed_over_in_silence(string missing)
     {
@@ -275,7 +290,7 @@ public sealed class ProcessesCollectorTests : IDisposable
         }
         else
         {
-            bench.Remove("10/" + missing);
+            Array.ForEach(missing.Split(','), file => bench.Remove("10/" + file));
         }
 
         MetricsText page = bench.Collect();

@@ -60,7 +60,7 @@ public sealed class SelfCollectorTests : IDisposable
     [InlineData("self/stat", "77 (conn\n")]
     [InlineData("self/limits", "Max processes 1 2 processes\n")]
     [InlineData("stat", "cpu  1 2 3\n")]
-    public void A_file_that_holds_something_else_gives_no_reading(string file, string content)
+    public void A_file_that_holds_something_else_is_refused(string file, string content)
     {
         bench.Write(file, content);
 

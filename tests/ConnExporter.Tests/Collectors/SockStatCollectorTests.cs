@@ -42,7 +42,7 @@ public sealed class SockStatCollectorTests : IDisposable
     [InlineData("sys/net/ipv4/tcp_mem", "1 2\n")]
     [InlineData("sys/net/ipv4/tcp_max_orphans", "many\n")]
     [InlineData("sys/net/ipv4/tcp_max_tw_buckets", "\n")]
-    public void A_file_that_holds_something_else_gives_no_reading(string file, string content)
+    public void A_file_that_holds_something_else_is_refused(string file, string content)
     {
         bench.Write(file, content);
 

@@ -227,10 +227,13 @@ public sealed class StatesCollectorTests : IDisposable
     }
 
     [Fact]
-    public void A_denied_socket_gives_no_reading_and_is_tried_again_next_time()
+    public void Where_the_socket_is_denied_the_tables_are_read_and_it_is_tried_again_next_time()
     {
         bench.SockDiag.OpenFailure = new KernelReadException(FailureKind.Denied, "denied", "the address family is not permitted");
-        bench.Fail().Kind.ShouldBe(FailureKind.Denied);
+        bench.Fail().Message.ShouldContain("net/tcp");
+        bench.Write("net/tcp", "  sl  local_address rem_address   st tx_queue rx_queue\n   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n");
+        bench.Collect()["conn_tcp_sockets_source", "self", "proc_net_tcp"].ShouldBe("1");
+        bench.TakeNotes().ShouldContain(note => note.Contains("not permitted", StringComparison.Ordinal));
 
         bench.SockDiag.OpenFailure = null;
         Totals(v4: 1, v6: 0, timeWait: 0);

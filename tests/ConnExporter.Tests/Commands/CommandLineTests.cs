@@ -20,6 +20,17 @@ public class CommandLineTests
     [InlineData("--collector.self=maybe", "--collector.self: 'maybe': expected true or false")]
     [InlineData("check-config --no-collector.self=1", "--no-collector.self: '1': expected true or false")]
     [InlineData("--log.level", "Required argument missing for option: '--log.level'.")]
+    [InlineData("--log.level= warn", "warn: no such command")]
+    [InlineData("--log.level= --web.disable-page", "--log.level: '': expected debug, info, warn or error")]
+    [InlineData("--recorder.path= --web.disable-page", "--recorder.path: '': expected a path")]
+    [InlineData("--recorder.path: --web.disable-page", "--recorder.path: '': expected a path")]
+    [InlineData("check-config --recorder.path= --web.disable-page", "--recorder.path: '': expected a path")]
+    [InlineData("check-config --web.listen-address=:0 --web.listen-address= --log.level=info", "--web.listen-address: '': expected [address]:port, such as :9057, 127.0.0.1:9057 or [::1]:9057")]
+    [InlineData("check-config --collector.self.interval= --collector.self", "--collector.self.interval: '': expected a duration such as 500ms, 5s or 1m")]
+    [InlineData("--web.disable-page= --log.level=warn", "--web.disable-page: '': expected true or false")]
+    [InlineData("--web.disable-page: --log.level=warn", "--web.disable-page: '': expected true or false")]
+    [InlineData("--no-collector.self= --log.level=warn", "--no-collector.self: '': expected true or false")]
+    [InlineData("--bogus= --log.level=warn", "--bogus: no such flag")]
     [InlineData("--log.level=info --log.level=warn", "--log.level: given more than once")]
     [InlineData("--log.level info warn", "warn: no such command")]
     [InlineData("--collector.self --no-collector.self", "--no-collector.self: given more than once")]
@@ -30,6 +41,31 @@ public class CommandLineTests
         error.ShouldBe($"conn-exporter: {complaint}\n");
         exit.ShouldBe(ExitCode.Configuration);
         output.ShouldBe("");
+    }
+
+    [Theory]
+    [InlineData("diagnose --lang= --json", "--lang: '': expected en or zh")]
+    [InlineData("explain --lang= --json", "--lang: '': expected en or zh")]
+    [InlineData("incidents show --lang= --json", "--lang: '': expected en or zh")]
+    public void A_flag_of_one_command_does_not_take_the_next_flag_either(string args, string complaint)
+    {
+        (int exit, _, string error) = Run(args);
+
+        error.ShouldStartWith($"conn-exporter: {complaint}");
+        exit.ShouldBe(ExitCode.Usage);
+    }
+
+    [Theory]
+    [InlineData("--web.telemetry-path=/a= --web.disable-page")]
+    [InlineData("--web.telemetry-path=/a: --web.disable-page")]
+    [InlineData("--web.telemetry-path /a= --web.disable-page=true")]
+    [InlineData("--web.telemetry-path:/a= --web.disable-page")]
+    public void A_value_may_end_like_a_flag_without_one(string args)
+    {
+        (int exit, string output, _) = Run("check-config " + args);
+
+        exit.ShouldBe(ExitCode.Ok);
+        output.ShouldContain("metrics at /a");
     }
 
     [Fact]

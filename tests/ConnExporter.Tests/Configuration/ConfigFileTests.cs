@@ -20,11 +20,56 @@ public sealed class ConfigFileTests : IDisposable
     public void Keys_are_nested_or_written_out(string text) => Parse(text).ShouldBe(["log.level=warn", "log.format=json"]);
 
     [Fact]
+    public void What_is_no_file_is_named_and_not_waited_for()
+    {
+        string pipe = Path.Join(directory.Path, "pipe");
+        Strangers.MakeFifo(pipe);
+        string link = Path.Join(directory.Path, "link");
+        File.CreateSymbolicLink(link, pipe);
+
+        Should.Throw<ConfigurationException>(() => YamlFile.ReadText(directory.Path, "config.file")).Message.ShouldBe($"--config.file: '{directory.Path}' is a directory");
+        Should.Throw<ConfigurationException>(() => YamlFile.ReadText(pipe, "config.file")).Message.ShouldBe($"--config.file: '{pipe}' is no regular file");
+        Should.Throw<ConfigurationException>(() => YamlFile.ReadText(link, "config.file")).Message.ShouldBe($"--config.file: '{link}' is no regular file");
+    }
+
+    [Fact]
+    public void A_link_to_a_file_is_read()
+    {
+        string link = Path.Join(directory.Path, "link");
+        File.CreateSymbolicLink(link, directory.Write("file", "log.level: warn\n"));
+
+        YamlFile.ReadText(link, "config.file").ShouldBe("log.level: warn\n");
+    }
+
+    [Fact]
     public void A_collector_is_a_switch_or_a_mapping()
     {
         Parse("collector.self: false").ShouldBe(["collector.self=false"]);
         Parse("collector:\n  self: false\n  states:\n    interval: 10s\n").ShouldBe(["collector.self=false", "collector.states.interval=10s"]);
     }
+
+    [Theory]
+    [InlineData("on", "true")]
+    [InlineData("Yes", "true")]
+    [InlineData("TRUE", "true")]
+    [InlineData("n", "false")]
+    [InlineData("Off", "false")]
+    [InlineData("!!bool 'no'", "false")]
+    [InlineData("'true'", "true")]
+    [InlineData("yEs", "yEs")]
+    [InlineData("'yes'", "yes")]
+    [InlineData("1", "1")]
+    [InlineData("'null'", "null")]
+    public void Switches_take_the_words_that_YAML_has_for_yes_and_no(string word, string value) => Parse($"collector.self: {word}").ShouldBe([$"collector.self={value}"]);
+
+    [Theory]
+    [InlineData("recorder.path: on", "recorder.path=on")]
+    [InlineData("recorder.path: 'null'", "recorder.path=null")]
+    [InlineData("recorder.path: '~'", "recorder.path=~")]
+    [InlineData("recorder.path: !!str null", "recorder.path=null")]
+    [InlineData("recorder.path: nUll", "recorder.path=nUll")]
+    [InlineData("recorder.path: ''", "recorder.path=")]
+    public void Elsewhere_they_are_text(string text, string value) => Parse(text).ShouldBe([value]);
 
     [Theory]
     [InlineData("web.listen-address: [':1', '[::1]:2']")]
@@ -41,10 +86,16 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("# nothing but a comment\n")]
     [InlineData("---\n")]
     [InlineData("--- ''\n")]
+    [InlineData("null")]
+    [InlineData("~\n")]
+    [InlineData("log:\nweb: null\ncollector: ~\n")]
+    [InlineData("log.level: null\nrecorder: {path: ~}\ncollector: {self: null, states: {interval: }}\n")]
     [InlineData("{}")]
     public void An_empty_file_gives_nothing(string text) => Parse(text).ShouldBeEmpty();
 
     [Theory]
+    [InlineData("log.levl: null\n", "x.yml:1: log.levl: no such key; did you mean 'log.level'?")]
+    [InlineData("logg:\n", "x.yml:1: logg: no such key")]
     [InlineData("log.levl: warn\n", "x.yml:1: log.levl: no such key; did you mean 'log.level'?")]
     [InlineData("log:\n  level: warn\n  colour: red\n", "x.yml:3: log.colour: no such key")]
     [InlineData("\n\ntypo: {a: 1}\n", "x.yml:3: typo: no such key")]
@@ -154,7 +205,7 @@ public sealed class ConfigFileTests : IDisposable
         string missing = Path.Join(directory.Path, "missing.yml");
 
         Should.Throw<ConfigurationException>(() => ConfigFile.Read(missing)).Message.ShouldBe($"--config.file: Could not find file '{missing}'.");
-        Should.Throw<ConfigurationException>(() => ConfigFile.Read(directory.Path)).Message.ShouldBe($"--config.file: Access to the path '{directory.Path}' is denied.");
+        Should.Throw<ConfigurationException>(() => ConfigFile.Read(directory.Path)).Message.ShouldBe($"--config.file: '{directory.Path}' is a directory");
     }
 
     [Theory]
@@ -175,7 +226,19 @@ public sealed class ConfigFileTests : IDisposable
     }
 
     [Fact]
-    public void A_device_without_end_is_too_large() => Should.Throw<ConfigurationException>(() => ConfigFile.Read("/dev/zero")).Message.ShouldContain("larger than");
+    public void A_file_of_many_gigabytes_is_too_large()
+    {
+        string path = Path.Join(directory.Path, "large.yml");
+        using (FileStream file = File.Create(path))
+        {
+            file.SetLength(1L << 33);
+        }
+
+        Should.Throw<ConfigurationException>(() => ConfigFile.Read(path)).Message.ShouldContain("larger than");
+    }
+
+    [Fact]
+    public void A_device_is_no_file() => Should.Throw<ConfigurationException>(() => ConfigFile.Read("/dev/zero")).Message.ShouldBe("--config.file: '/dev/zero' is no regular file");
 
     private static IEnumerable<string> Parse(string text) => ConfigFile.Parse("x.yml", text).Select(given => $"{given.Setting.Key}={given.Text}");
 

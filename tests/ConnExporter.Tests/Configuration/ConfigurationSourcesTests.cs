@@ -28,6 +28,28 @@ public sealed class ConfigurationSourcesTests : IDisposable
         options.Collectors.ShouldBe(CollectorList.All.Select(entry => KeyValuePair.Create(entry.Name, entry.DefaultInterval)), ignoreOrder: true);
     }
 
+    [Theory]
+    [InlineData("127.0.0.1:1", "127.0.0.1:1")]
+    [InlineData(":1", ":1")]
+    [InlineData("[::1]:1", "[0::1]:1")]
+    [InlineData("unix:/run/a", "unix:/run/a")]
+    public void An_address_that_is_given_twice_is_named(string one, string same)
+    {
+        Flag("web.listen-address", one);
+        Flag("web.listen-address", same);
+
+        Should.Throw<ConfigurationException>(Load).Message.ShouldBe($"--web.listen-address: '{same}': the address is given twice");
+    }
+
+    [Fact]
+    public void Any_port_is_another_one_each_time()
+    {
+        Flag("web.listen-address", "127.0.0.1:0");
+        Flag("web.listen-address", "127.0.0.1:0");
+
+        Load().ListenAddresses.Length.ShouldBe(2);
+    }
+
     [Fact]
     public void Flags_go_before_the_environment_and_the_environment_before_the_file()
     {

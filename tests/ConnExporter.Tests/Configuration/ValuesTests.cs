@@ -143,18 +143,53 @@ public class ValuesTests
     [Theory]
     [InlineData("/metrics")]
     [InlineData("/a/b-c_d.e")]
+    [InlineData("/apis/incidents")]
+    [InlineData("/~x/...")]
+    [InlineData("/metrics;v=1,@:")]
     public void Url_paths(string text) => Values.UrlPath(Given("web.telemetry-path", text)).ShouldBe(text);
 
     [Theory]
     [InlineData("")]
     [InlineData("/")]
     [InlineData("metrics")]
-    [InlineData("/met rics")]
-    [InlineData("/metrics?x=1")]
-    [InlineData("/metrics#top")]
-    [InlineData("/met\trics")]
-    public void A_url_path_begins_with_a_slash_and_holds_nothing_special(string text) =>
+    public void A_url_path_begins_with_a_slash(string text) =>
         Complaint(() => Values.UrlPath(Given("web.telemetry-path", text))).ShouldBe($"--web.telemetry-path: '{text}': expected a path below /, such as /metrics");
+
+    // What a client encodes, ends the path with or changes before it asks can never match.
+    [Theory]
+    [InlineData("/met rics", "' ' cannot stand in it")]
+    [InlineData("/metrics?x=1", "'?' cannot stand in it")]
+    [InlineData("/metrics#top", "'#' cannot stand in it")]
+    [InlineData("/met\trics", "'U+0009' cannot stand in it")]
+    [InlineData("/metrics%2Fx", "'%' cannot stand in it")]
+    [InlineData("/métrics", "'é' cannot stand in it")]
+    [InlineData("/a\\b", "'\\' cannot stand in it")]
+    [InlineData("/metrics/", "a slash at the end")]
+    [InlineData("//metrics", "change '//'")]
+    [InlineData("/a//b", "change '//'")]
+    [InlineData("/a/../metrics", "change '//'")]
+    [InlineData("/./metrics", "change '//'")]
+    [InlineData("/..", "change '//'")]
+    public void A_url_path_that_no_request_can_ask_for_is_refused(string text, string reason) =>
+        Complaint(() => Values.UrlPath(Given("web.telemetry-path", text))).ShouldSatisfyAllConditions(
+            complaint => complaint.ShouldStartWith($"--web.telemetry-path: '{text}': "), complaint => complaint.ShouldContain(reason));
+
+    [Fact]
+    public void A_url_path_that_fits_into_no_request_is_refused() =>
+        Complaint(() => Values.UrlPath(Given("web.telemetry-path", "/" + new string('a', 5000)))).ShouldContain("longer than 1024 characters");
+
+    [Theory]
+    [InlineData("/-/healthy", "the health endpoints")]
+    [InlineData("/-/ready", "the health endpoints")]
+    [InlineData("/-", "the health endpoints")]
+    [InlineData("/api/v1/diagnosis", "the status page")]
+    [InlineData("/api", "the status page")]
+    [InlineData("/assets/page.js", "the status page")]
+    [InlineData("/incidents", "the status page")]
+    [InlineData("/incidents/x", "the status page")]
+    [InlineData("/runbooks", "the status page")]
+    public void A_url_path_that_something_else_answers_is_refused(string text, string whose) =>
+        Complaint(() => Values.UrlPath(Given("web.telemetry-path", text))).ShouldEndWith($"is taken by {whose}");
 
     [Theory]
     [InlineData("true", true)]

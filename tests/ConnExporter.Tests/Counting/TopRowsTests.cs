@@ -29,6 +29,19 @@ public class TopRowsTests
         top.LeftOut.ShouldBe(0);
     }
 
+    // A dimension that is counted and not ranked by is not left over either.
+    [Fact]
+    public void When_all_find_room_nothing_is_left_for_other_of_what_is_not_ranked()
+    {
+        var ranked = new TopRows<PeerKey>(2, Kinds, ranked: 1);
+        counts.Add(PeerKey.Number(1), 0);
+        counts.Add(PeerKey.Number(1), 1);
+
+        ranked.Choose(counts);
+
+        ranked.Other.ShouldBe(0);
+    }
+
     [Fact]
     public void A_choice_from_an_empty_table_is_empty()
     {

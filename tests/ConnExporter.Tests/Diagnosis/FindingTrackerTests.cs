@@ -145,13 +145,126 @@ public class FindingTrackerTests
         tracker.Held.ShouldBeNull();
     }
 
+    // 0 after a start would tell the pager that it is over.
+    [Fact]
+    public void That_it_does_not_hold_is_known_when_it_could_have_begun()
+    {
+        See(0, null);
+        See(59, null);
+        tracker.IsJudged(Severity.Warning).ShouldBeFalse();
+
+        See(60, null);
+        tracker.IsJudged(Severity.Warning).ShouldBeTrue();
+        See(61, Severity.Warning);
+        tracker.IsJudged(Severity.Warning).ShouldBeTrue("it was not there a moment ago");
+    }
+
+    [Fact]
+    public void What_begins_meanwhile_is_waited_for()
+    {
+        See(0, null);
+        See(30, Severity.Warning);
+        See(60, Severity.Warning);
+        tracker.IsJudged(Severity.Warning).ShouldBeFalse();
+        tracker.IsJudged(Severity.Critical).ShouldBeTrue();
+
+        See(90, Severity.Warning);
+        tracker.IsJudged(Severity.Warning).ShouldBeTrue();
+        tracker.Held.ShouldBe(Severity.Warning);
+    }
+
+    [Fact]
+    public void The_lesser_is_known_to_hold_while_the_worse_is_waited_for()
+    {
+        See(0, Severity.Warning);
+        See(50, Severity.Critical);
+        See(60, Severity.Critical);
+        tracker.Held.ShouldBe(Severity.Warning);
+        tracker.IsJudged(Severity.Warning).ShouldBeTrue();
+        tracker.IsJudged(Severity.Critical).ShouldBeFalse();
+
+        See(110, Severity.Critical);
+        tracker.Held.ShouldBe(Severity.Critical);
+    }
+
+    [Fact]
+    public void What_held_before_the_start_goes_on_when_it_is_seen()
+    {
+        tracker.Resume(Before(Severity.Critical));
+        tracker.Basis.ShouldBe(Severity.Critical);
+        tracker.Held.ShouldBeNull();
+        tracker.IsJudged(Severity.Critical).ShouldBeFalse();
+
+        See(1, Severity.Warning);
+        tracker.Held.ShouldBe(Severity.Critical, "it gets better when it has been better for a while");
+        tracker.Current!.Since.ShouldBe(Start.AddHours(-1));
+        tracker.Awaited.ShouldBeNull();
+        tracker.Begun(Severity.Critical).ShouldBe(0ul, "it did not begin");
+
+        See(31, Severity.Warning);
+        tracker.Held.ShouldBe(Severity.Warning);
+    }
+
+    [Fact]
+    public void What_held_before_the_start_and_is_not_seen_again_has_ended_when_that_is_sure()
+    {
+        tracker.Resume(Before(Severity.Warning));
+        See(0, null);
+        See(89, null);
+        tracker.Awaited.ShouldNotBeNull();
+        tracker.IsJudged(Severity.Warning).ShouldBeFalse();
+
+        See(90, null);
+        tracker.Awaited.ShouldBeNull();
+        tracker.Held.ShouldBeNull();
+        tracker.IsJudged(Severity.Warning).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_severity_that_the_rule_does_not_have_is_nothing_to_wait_for()
+    {
+        var other = new FindingTracker(new Noted(), "self");
+        other.Resume(Before(Severity.Critical));
+
+        other.Awaited.ShouldBeNull();
+    }
+
+    [Fact]
+    public void What_has_not_lasted_is_beginning_and_nothing_more()
+    {
+        See(0, null);
+        tracker.Beginning.ShouldBeNull();
+        See(10, Severity.Critical);
+        See(20, Severity.Critical);
+        tracker.Beginning!.Severity.ShouldBe(Severity.Critical);
+        tracker.Beginning.Since.ShouldBe(Start.AddSeconds(10));
+
+        See(70, Severity.Critical);
+        tracker.Beginning.ShouldBeNull("it has begun");
+        See(71, null);
+        tracker.Beginning.ShouldBeNull();
+    }
+
+    private static HeldBefore Before(Severity severity) => new("played", "self", severity, Start.AddHours(-1));
+
     private void See(int second, Severity? severity) =>
         tracker.Take(TimeSpan.FromSeconds(second), Start.AddSeconds(second), severity is { } known ? Verdict(known) : null, Thresholds);
 
     private static Verdict Verdict(Severity severity) => new(severity, "host") { Evidence = [] };
 
+    private sealed class Noted() : Rule("noted", Severity.Info)
+    {
+        public override System.Collections.Immutable.ImmutableArray<Input> Inputs => [];
+
+        public override bool MustLast => false;
+
+        public override Verdict? Judge(Observation seen, Severity? held) => null;
+    }
+
     private sealed class Played(bool mustLast) : Rule("played", Severity.Info, Severity.Warning, Severity.Critical)
     {
+        public override System.Collections.Immutable.ImmutableArray<Input> Inputs => [];
+
         public override bool MustLast { get; } = mustLast;
 
         public override Verdict? Judge(Observation seen, Severity? held) => null;

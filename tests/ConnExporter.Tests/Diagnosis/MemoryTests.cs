@@ -23,7 +23,7 @@ public class MemoryTests
         Count(1, 8);
 
         memory.RiseOf("drops", Minute).ShouldBe(new Rise(3, TimeSpan.FromSeconds(1)));
-        memory.RiseOf("drops", Minute)!.Value.PerSecond.ShouldBe(3);
+        (memory.RiseOf("drops", Minute)!.Value is var rise ? rise.Count / rise.Over.TotalSeconds : 0).ShouldBe(3);
     }
 
     [Fact]
@@ -87,4 +87,27 @@ public class MemoryTests
         memory.Begin(TimeSpan.FromSeconds(second));
         memory.Count("drops", value);
     }
+
+    [Theory]
+    [InlineData(0xffff_fff0ul, 5ul, 21)]
+    [InlineData(0x1_ffff_fff0ul, 0x1_0000_0005ul, 21)]
+    [InlineData(0x3_0000_0000ul, 0x1_0000_0010ul, 16)]
+    [InlineData(5_000ul, 7ul, 7)]
+    [InlineData(3_000_000_000ul, 7ul, 7)]
+    public void A_counter_of_32_bits_is_followed_over_its_end_and_a_reset_is_none(ulong before, ulong after, double rise)
+    {
+        memory.Begin(TimeSpan.Zero);
+        memory.Count("drops", before, isNarrow: true);
+        memory.Begin(TimeSpan.FromSeconds(1));
+        memory.Count("drops", after, isNarrow: true);
+
+        memory.RiseOf("drops", Minute)!.Value.Count.ShouldBe(rise);
+    }
+
+    [Theory]
+    [InlineData(1, 0.7, 0)]
+    [InlineData(4, 0.7, 0)]
+    [InlineData(271, 0.9, 27.1)]
+    [InlineData(30, 60, 0.5)]
+    public void A_rate_takes_time_and_events(double count, double seconds, double perSecond) => new Rise(count, TimeSpan.FromSeconds(seconds)).PerSecond.ShouldBe(perSecond, 1e-9);
 }

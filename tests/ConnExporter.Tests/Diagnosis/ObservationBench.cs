@@ -43,11 +43,16 @@ internal sealed class ObservationBench
 
     public ConntrackReading? Conntrack { get; set; }
 
+    public NeighboursReading? Neighbours { get; set; }
+
     public DescriptorsReading? Descriptors { get; set; }
 
     public ProcessesReading? Processes { get; set; }
 
     public SettingsReading? Settings { get; set; }
+
+    /// <summary>Whether units are known to be the host's.</summary>
+    public bool SeesHostCgroups { get; set; } = true;
 
     /// <summary>The newest observation.</summary>
     public Observation? Seen { get; private set; }
@@ -99,10 +104,10 @@ internal sealed class ObservationBench
     }
 
     /// <summary>Sets the connection tracking table.</summary>
-    public ObservationBench Tracked(ulong count, ulong? max = 262_144, ulong? buckets = 65_536, ulong? drops = 0, ulong? earlyDrops = 0, ulong? insertFailed = 0)
+    public ObservationBench Tracked(ulong count, ulong? max = 262_144, ulong? buckets = 65_536, ulong? drops = 0, ulong? earlyDrops = 0, ulong? insertFailed = 0, ulong? chains = 0, NatPorts? nat = null)
     {
-        Conntrack = new ConntrackReading(
-            KernelSource.OwnNamespace, count, max, buckets, new ConntrackStatistics(drops, earlyDrops, insertFailed, Invalid: 0, ClashesResolved: 0, ChainsTooLong: 0, SearchRestarts: 0));
+        var statistics = new ConntrackStatistics(drops, earlyDrops, insertFailed, Invalid: 0, ClashesResolved: 0, ChainsTooLong: chains, SearchRestarts: 0);
+        Conntrack = new ConntrackReading(KernelSource.OwnNamespace, count, max, buckets, statistics) { Nat = nat };
         return this;
     }
 
@@ -141,6 +146,9 @@ internal sealed class ObservationBench
         ulong outbound = 0,
         ulong blocked = 0,
         ulong? inUse = null,
+        PortAnswer anybody = PortAnswer.Unknown,
+        ulong refused = 0,
+        TimeSpan? timeWaitLength = null,
         ulong notReading = 0,
         ulong zeroWindow = 0,
         TimeSpan? oldestCloseWait = null,
@@ -149,8 +157,12 @@ internal sealed class ObservationBench
         ulong unread = 0,
         CensusReading.UnansweredConnects? unanswered = null,
         ImmutableArray<CensusReading.HolderRow>? holders = null,
-        ImmutableArray<CensusReading.ConnectingRow>? connecting = null) => new()
+        ImmutableArray<CensusReading.ConnectingRow>? connecting = null,
+        ImmutableArray<ulong>? states = null,
+        bool? isAttributionComplete = null) => new()
         {
+            States = states ?? [],
+            IsAttributionComplete = isAttributionComplete,
             Namespace = KernelSource.OwnNamespace,
             Inbound = inbound,
             Outbound = outbound,
@@ -167,6 +179,9 @@ internal sealed class ObservationBench
             Connecting = connecting ?? [],
             IdleSockets = idle,
             InUse = inUse ?? blocked,
+            Anybody = anybody,
+            Refused = refused,
+            TimeWaitLength = timeWaitLength,
             Blocked = blocked,
             Worst = blocked + (destinations ?? []).Select(row => row.Live + row.TimeWait).DefaultIfEmpty().Max(),
             Destinations = destinations ?? [],
@@ -188,9 +203,9 @@ internal sealed class ObservationBench
         long timestamp = time.GetTimestamp();
         IEnumerable<Reading?> readings =
         [
-            States, Listeners, SockStat, Ports, Census, Conntrack, Descriptors, Processes, Settings,
+            States, Listeners, SockStat, Ports, Census, Conntrack, Neighbours, Descriptors, Processes, Settings,
             counters.Count == 0 ? null : new CountersReading(KernelSource.OwnNamespace, Values(CountersReading.Tcp), Values(CountersReading.TcpExt)),
-            new SelfReading(default, (ulong)BootTime.ToUnixTimeSeconds(), open: 100, limit: 1024),
+            new SelfReading(default, (ulong)BootTime.ToUnixTimeSeconds(), open: 100, limit: 1024) { SeesHostCgroups = SeesHostCgroups },
         ];
         Snapshot snapshot = Snapshot.Empty(time) with
         {

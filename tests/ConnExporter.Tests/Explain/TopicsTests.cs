@@ -18,7 +18,7 @@ public class TopicsTests
     public void A_topic_is_found_by_its_name_and_by_each_of_its_patterns(string id)
     {
         Topic topic = Topics.All.Single(topic => topic.Id == id);
-        foreach (string pattern in topic.Patterns.Append(id))
+        foreach (string pattern in topic.Patterns.Concat(topic.Says).Append(id))
         {
             Topics.Find(pattern.Replace("*", "something or other", StringComparison.Ordinal))?.Id.ShouldBe(id, pattern);
             Topics.Find(pattern.ToUpperInvariant())?.Id.ShouldBe(id, pattern);
@@ -101,8 +101,8 @@ public class TopicsTests
     [InlineData("upstream timed out (110: Connection timed out) while connecting to upstream", "connection_timed_out")]
     [InlineData("连接超时", "connection_timed_out")]
     [InlineData("OSError: [Errno 98] Address already in use", "address_in_use")]
-    [InlineData("listen tcp :8080: bind: address already in use", "tuning_range_overlaps_listeners")]
-    [InlineData("nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)", "tuning_range_overlaps_listeners")]
+    [InlineData("listen tcp :8080: bind: address already in use", "address_in_use")]
+    [InlineData("nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)", "address_in_use")]
     [InlineData("5739 times the listen queue of a socket overflowed", "accept_queue_overflowing")]
     [InlineData("5739 SYNs to LISTEN sockets dropped", "accept_queue_overflowing")]
     [InlineData("全连接队列溢出", "accept_queue_overflowing")]
@@ -110,8 +110,8 @@ public class TopicsTests
     [InlineData("close-wait", "close_wait_leak")]
     [InlineData("服务器上有大量 CLOSE_WAIT", "close_wait_leak")]
     [InlineData("大量TIME_WAIT", "time_wait_storm")]
-    [InlineData("ERROR 1040 (HY000): Too many connections", "process_storm")]
-    [InlineData("insert_failed", "nat_ports_exhausting")]
+    [InlineData("ERROR 1040 (HY000): Too many connections", "program_limits")]
+    [InlineData("insert_failed", "conntrack_insertions_failing")]
     [InlineData("net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_fin_timeout")]
     [InlineData("tcp_fin_timeout", "net.ipv4.tcp_fin_timeout")]
     [InlineData("/proc/sys/net/ipv4/tcp_fin_timeout", "net.ipv4.tcp_fin_timeout")]

@@ -107,6 +107,131 @@ public sealed class SocketOwnersTests : IDisposable
         rounds.ShouldBeInRange(10, 25);
     }
 
+    [Theory]
+    [InlineData(4, 600, 5)]
+    [InlineData(10, 900, 18)]
+    [InlineData(40, 300, 90)]
+    public void A_small_holder_does_not_wait_for_big_ones(int crowd, int each, int small)
+    {
+        // All of one user, all of them sockets, and no cgroup tells.
+        for (int i = 0; i < crowd; i++)
+        {
+            tree.Process(100 + i, "big", "/", Sockets(10_000 * (i + 1), each));
+        }
+
+        tree.Process(9999, "small", "/", [.. Sockets(5000, small - 1), "socket:[77]"]);
+        using SocketOwners owners = Open();
+        Want(TcpState.Listen, 77);
+
+        owners.Improve(wanted, 300).Links.ShouldBeLessThanOrEqualTo(300);
+
+        owners.Find(77)!.Name.ShouldBe("small");
+    }
+
+    [Fact]
+    public void Those_that_change_all_the_time_do_not_keep_others_waiting()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            tree.Process(100 + i, "busy", "/", Sockets(10_000 * (i + 1), 10));
+        }
+
+        tree.Process(9999, "middle", "/", [.. Sockets(5000, 400), "socket:[77]"]);
+        using SocketOwners owners = Open();
+        int rounds = 0;
+        while (owners.Find(77) is null)
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                tree.Descriptors(100 + i, Sockets(10_000 * (i + 1), 10 + (rounds % 2)));
+            }
+
+            wanted.Clear();
+            Want(TcpState.CloseWait, 77);
+            owners.Improve(wanted, 200);
+            (++rounds).ShouldBeLessThan(12);
+        }
+    }
+
+    [Fact]
+    public void Without_a_bound_every_holder_is_found_in_one_round_the_small_ones_first()
+    {
+        tree.Process(100, "big", "/", [.. Sockets(10_000, 6000), "socket:[78]"]);
+        tree.Process(200, "small", "/", [.. Sockets(20_000, 10), "socket:[77]"]);
+        Crowd(20, 100);
+        using SocketOwners owners = Open();
+        Want(TcpState.Listen, 77);
+
+        owners.Improve(wanted, SocketOwners.Everything).Links.ShouldBeLessThan(100, "nobody else was asked");
+        owners.Find(77)!.Name.ShouldBe("small");
+
+        wanted.Clear();
+        Want(TcpState.Listen, 78);
+        int signs = 0;
+        owners.Improve(wanted, SocketOwners.Everything, () => signs++).Links.ShouldBe(6001 + 2000, "each descriptor once, and those of the small one are known");
+        owners.Find(78)!.Name.ShouldBe("big");
+        signs.ShouldBeGreaterThan(20);
+    }
+
+    [Fact]
+    public void All_holders_of_what_was_asked_for_are_found_also_later_ones()
+    {
+        tree.Process(1, "systemd", "/init.scope", "socket:[10]", "socket:[11]");
+        tree.Process(7, "web", "/system.slice/web.service", "socket:[10]");
+        tree.Process(8, "other", "/system.slice/other.service", "socket:[12]");
+        using SocketOwners owners = Open();
+        Round(owners, 10, 3);
+        owners.AllOf(10).Count.ShouldBe(1, "one is enough where nobody asks");
+
+        owners.Ask([10]);
+        Round(owners, 10, 3);
+
+        owners.AllOf(10).Select(owner => owner.Name).ShouldBe(["systemd", "web"], ignoreOrder: true);
+        owners.AllOf(12).Select(owner => owner.Name).ShouldBe(["other"]);
+        owners.AllOf(99).ShouldBeEmpty();
+
+        tree.Process(9, "worker", "/system.slice/web.service", "socket:[10]");
+        owners.Ask([10]);
+        Round(owners, 10, 3);
+        owners.AllOf(10).Count.ShouldBe(3, "a process that came later");
+        Round(owners, 10, 3).Links.ShouldBe(0, "everybody was asked");
+
+        tree.End(7);
+        owners.Ask([10]);
+        Round(owners, 10, 3);
+        owners.AllOf(10).Select(owner => owner.Name).ShouldBe(["systemd", "worker"], ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Asked_for_are_no_more_than_the_bound()
+    {
+        uint[] asked = [.. Enumerable.Range(1000, SharedSockets.Bound + 20).Select(inode => (uint)inode)];
+        tree.Process(7, "web", "/", Sockets(1000, asked.Length));
+        tree.Process(8, "web", "/", Sockets(1000, asked.Length));
+        using SocketOwners owners = Open();
+        owners.Ask(asked);
+        Round(owners, 1000, asked.Length);
+
+        asked.Count(inode => owners.AllOf(inode).Count == 2).ShouldBe(SharedSockets.Bound);
+        owners.NotAsked.ShouldBe(20);
+    }
+
+    [Fact]
+    public void What_is_in_a_table_of_io_uring_is_held()
+    {
+        tree.Process(7, "ring", "/system.slice/ring.service", "/dev/null", "anon_inode:[io_uring]");
+        tree.Write("proc/7/fdinfo/1", "UserFiles:\t2\n    0: socket:[10]\n    1: socket:[11]\nUserBufs:\t0\n");
+        using SocketOwners owners = Open();
+        Round(owners, 10, 2).Found.ShouldBe(2);
+        owners.Find(11).ShouldBe(new Owner("ring", "ring.service", 7, 1000));
+
+        tree.Write("proc/7/fdinfo/1", "UserFiles:\t2\n    0: socket:[10]\nUserBufs:\t0\n");
+        tree.Descriptors(7, "/dev/null", "anon_inode:[io_uring]", "/dev/zero");
+        Round(owners, 10, 3);
+        owners.Find(10)!.Name.ShouldBe("ring");
+        owners.Find(11).ShouldBeNull("a whole pass did not find it again");
+    }
+
     [Fact]
     public void Nothing_is_read_while_all_is_known()
     {

@@ -39,6 +39,29 @@ public sealed class LoggingTests
         }
     }
 
+    [Fact]
+    public void Lines_that_cannot_be_written_are_counted()
+    {
+        var store = new SnapshotStore(Snapshot.Empty(new ManualTime()));
+        TextWriter console = Console.Error;
+        using var full = new StreamWriter(new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0)) { AutoFlush = true };
+        Console.SetError(full);
+        try
+        {
+            using var logging = new Logging(SamplingBench.Options(ImmutableDictionary<string, TimeSpan>.Empty), _ => null);
+            logging.Logger.Information("One");
+            logging.Logger.Information("Two");
+
+            Eventually.True(() => logging.DroppedLines == 2);
+            logging.ShowDroppedLines(store);
+            MetricsText.Of(store.Current)["conn_exporter_log_lines_dropped_total"].ShouldBe("2");
+        }
+        finally
+        {
+            Console.SetError(console);
+        }
+    }
+
     /// <summary>A pipe that is full until it is disposed.</summary>
     private sealed class UnreadPipe : StringWriter
     {

@@ -3,6 +3,7 @@ using System.Text;
 using ConnExporter.Hosting;
 using ConnExporter.Sampling;
 using ConnExporter.Tests.Support;
+using ServiceState = Microsoft.Extensions.Hosting.Systemd.ServiceState;
 
 namespace ConnExporter.Tests.Hosting;
 
@@ -31,7 +32,7 @@ public sealed class SystemdNotifierTests : IDisposable
 
         notifier.Ready();
         Heard().ShouldBe("READY=1");
-        notifier.Stopping();
+        notifier.Notify(ServiceState.Stopping);
         Heard().ShouldBe("STOPPING=1");
     }
 
@@ -58,6 +59,58 @@ public sealed class SystemdNotifierTests : IDisposable
         notifier.Ping(With(Demo));
         notifier.Ping(With(Demo with { Outcome = Outcome.Ok }, Demo with { Name = "a", Outcome = Outcome.Stuck }, Demo with { Name = "b", Outcome = Outcome.Denied }));
         Heard().ShouldBe("STATUS=1 of 3 collectors ok, a stuck, b denied\n");
+        manager.Available.ShouldBe(0);
+    }
+
+    [Fact]
+    public void Before_there_are_collectors_only_the_watchdog_is_told()
+    {
+        Listen();
+        environment["WATCHDOG_USEC"] = "30000000";
+        using SystemdNotifier notifier = Notifier();
+
+        notifier.Ping(With());
+        Heard().ShouldBe("WATCHDOG=1");
+    }
+
+    [Fact]
+    public void What_a_manager_that_does_not_read_has_missed_is_told_later()
+    {
+        Listen();
+        environment["WATCHDOG_USEC"] = "30000000";
+        using SystemdNotifier notifier = Notifier();
+        int queued = Fill();
+
+        notifier.Notify(ServiceState.Ready);
+        notifier.Ping(With(Demo));
+        notifier.Ping(With(Demo));
+        for (int message = 0; message < queued; message++)
+        {
+            Heard().ShouldBe("filler");
+        }
+
+        manager.Available.ShouldBe(0);
+        notifier.Ping(With(Demo));
+        Heard().ShouldBe("READY=1\nSTATUS=0 of 1 collectors ok\nWATCHDOG=1");
+        notifier.Ping(With(Demo));
+        Heard().ShouldBe("WATCHDOG=1");
+    }
+
+    [Fact]
+    public void Where_the_service_ends_meanwhile_it_is_not_called_ready_any_more()
+    {
+        Listen();
+        using SystemdNotifier notifier = Notifier();
+        int queued = Fill();
+
+        notifier.Notify(ServiceState.Ready);
+        notifier.Notify(ServiceState.Stopping);
+        for (int message = 0; message < queued; message++)
+        {
+            Heard();
+        }
+
+        notifier.Ping(With());
         manager.Available.ShouldBe(0);
     }
 
@@ -109,7 +162,7 @@ public sealed class SystemdNotifierTests : IDisposable
 
         notifier.Ready();
         notifier.Ping(With(Demo));
-        notifier.Stopping();
+        notifier.Notify(ServiceState.Stopping);
 
         logged.Take().ShouldBeEmpty();
     }
@@ -121,7 +174,7 @@ public sealed class SystemdNotifierTests : IDisposable
         using SystemdNotifier notifier = Notifier();
 
         notifier.Ready();
-        notifier.Stopping();
+        notifier.Notify(ServiceState.Stopping);
 
         logged.Take().ShouldHaveSingleItem().ShouldStartWith("<4>The service manager cannot be told READY=1: ");
     }
@@ -147,6 +200,25 @@ public sealed class SystemdNotifierTests : IDisposable
         string name = isAbstract ? $"conn-exporter-test-{Guid.NewGuid():N}" : Path.Join(directory.Path, "notify");
         manager.Bind(new UnixDomainSocketEndPoint(isAbstract ? '\0' + name : name));
         environment["NOTIFY_SOCKET"] = isAbstract ? '@' + name : name;
+    }
+
+    // As many messages as the kernel keeps for a socket that nobody reads (net.unix.max_dgram_qlen).
+    private int Fill()
+    {
+        using var sender = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
+        int sent = 0;
+        try
+        {
+            while (true)
+            {
+                sender.SendTo("filler"u8, manager.LocalEndPoint!);
+                sent++;
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock)
+        {
+            return sent;
+        }
     }
 
     private SystemdNotifier Notifier() => new(environment.GetValueOrDefault, time, logged.Log);

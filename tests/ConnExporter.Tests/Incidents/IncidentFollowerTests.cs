@@ -90,6 +90,8 @@ public class IncidentFollowerTests
 
     private sealed class Named(string id) : Rule(id, Severity.Info, Severity.Warning, Severity.Critical)
     {
+        public override System.Collections.Immutable.ImmutableArray<Input> Inputs => [];
+
         public override Verdict? Judge(Observation seen, Severity? held) => null;
     }
 }

@@ -26,6 +26,31 @@ public sealed class IncidentStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_file_in_place_of_the_directory_is_not_the_same_as_no_record()
+    {
+        store.List().ShouldBeEmpty();
+        File.WriteAllText(store.Directory, "");
+
+        Should.Throw<IOException>(store.List).Message.ShouldBe("this is no directory");
+        Should.Throw<IOException>(() => Write(1)).Message.ShouldNotContain("denied");
+    }
+
+    [Fact]
+    public void Only_one_has_the_claim_until_it_is_given_back()
+    {
+        Should.Throw<IOException>(store.Claim).Message.ShouldContain("No such file or directory");
+        Directory.CreateDirectory(store.Directory);
+        using (store.Claim().ShouldNotBeNull())
+        {
+            store.Claim().ShouldBeNull();
+            new IncidentStore(store.Directory).Claim().ShouldBeNull();
+        }
+
+        store.Claim().ShouldNotBeNull().Dispose();
+        store.List().ShouldBeEmpty("it is no record");
+    }
+
+    [Fact]
     public void Ten_thousand_records_stay_within_both_bounds()
     {
         for (int i = 1; i <= 10_000; i++)
@@ -57,13 +82,49 @@ public sealed class IncidentStoreTests : IDisposable
     public void What_a_killed_writer_left_is_no_record_and_is_removed()
     {
         Write(1);
-        string left = Path.Join(store.Directory, Record(2).FileName + ".unfinished");
+        string left = Path.Join(store.Directory, $"{Record(2).Incident}.2.unfinished");
         File.WriteAllText(left, "{\"format\":");
 
         store.List().ShouldHaveSingleItem();
         store.RemoveUnfinished();
         File.Exists(left).ShouldBeFalse();
         store.List().ShouldHaveSingleItem();
+    }
+
+    [Theory]
+    [InlineData(".unfinished")]
+    [InlineData("film.unfinished")]
+    [InlineData("20261120T214751Z-001.unfinished")]
+    [InlineData("20261120T214751Z-001.02.unfinished")]
+    [InlineData("20261120T214751Z-001.x.unfinished")]
+    [InlineData("20269920T214751Z-001.2.unfinished")]
+    [InlineData("incident-20261120T214751Z-001.0002.begin.warning.json.unfinished")]
+    public void What_somebody_else_left_is_not_removed(string name)
+    {
+        Directory.CreateDirectory(store.Directory);
+        string path = Path.Join(store.Directory, name);
+        File.WriteAllText(path, "precious");
+
+        store.RemoveUnfinished();
+
+        File.ReadAllText(path).ShouldBe("precious");
+    }
+
+    [Theory]
+    [InlineData("20261120T214751Z-001.2.unfinished")]
+    [InlineData("open-incident.json.unfinished")]
+    public void A_link_of_that_name_is_not_removed_and_neither_is_where_it_leads(string name)
+    {
+        Directory.CreateDirectory(store.Directory);
+        string elsewhere = Path.Join(store.Directory, "elsewhere");
+        string path = Path.Join(store.Directory, name);
+        File.WriteAllText(elsewhere, "precious");
+        File.CreateSymbolicLink(path, elsewhere);
+
+        store.RemoveUnfinished();
+
+        File.ReadAllText(path).ShouldBe("precious");
+        new FileInfo(path).LinkTarget.ShouldBe(elsewhere);
     }
 
     // It would be listed, and neither read nor thrown out: the bounds would not hold.
@@ -132,6 +193,58 @@ public sealed class IncidentStoreTests : IDisposable
         record.FileName.ShouldBe("incident-20260102T030405Z-001.0007.worsen.critical.json");
         IncidentRecord.Parse(record.FileName).ShouldBe(record);
         record.BeganAt.ShouldBe(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+    }
+
+    // A daemon that was restarted within the second, or one that runs beside.
+    [Fact]
+    public void A_record_that_is_there_is_never_overwritten()
+    {
+        Write(1);
+
+        Should.Throw<RecordExistsException>(() => store.Write(Record(1) with { Severity = "critical" }, "other"u8, 100, 1 << 20));
+        Should.Throw<RecordExistsException>(() => store.Write(Record(1), "other"u8, 100, 1 << 20));
+
+        IncidentOf(store.List().ShouldHaveSingleItem()).ShouldBe("x");
+        Directory.GetFiles(store.Directory).ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public void An_id_is_given_once_whatever_the_clock_says()
+    {
+        DateTimeOffset now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        var given = new List<string>();
+        foreach (DateTimeOffset at in (DateTimeOffset[])[now, now, now.AddHours(-1), now.AddHours(1), now])
+        {
+            string id = store.NewId(at);
+            given.Add(id);
+            store.Write(new IncidentRecord(id, 1, IncidentEvent.Begin, "warning"), Encoding.UTF8.GetBytes(Content), 100, 1 << 20);
+        }
+
+        given.ShouldBe(["20260102T030405Z-001", "20260102T030405Z-002", "20260102T020405Z-003", "20260102T040405Z-004", "20260102T030405Z-005"]);
+        store.List().Select(record => record.Incident).ShouldBe(given, "the order in which they were recorded");
+        Incident.Group(store.List()).Select(incident => incident.Id).ShouldBe(given);
+    }
+
+    // By the times in their names the newest would go.
+    [Fact]
+    public void With_a_clock_that_was_set_back_the_oldest_makes_room()
+    {
+        DateTimeOffset now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        for (int i = 0; i < 5; i++)
+        {
+            store.Write(new IncidentRecord(store.NewId(now.AddDays(-i)), 1, IncidentEvent.Begin, "warning"), Encoding.UTF8.GetBytes(Content), maxCount: 2, 1 << 20);
+        }
+
+        store.List().Select(record => record.Sequence).ShouldBe([4, 5]);
+    }
+
+    [Fact]
+    public void A_name_of_somebody_elses_does_not_use_the_numbers_up()
+    {
+        Directory.CreateDirectory(store.Directory);
+        File.WriteAllText(Path.Join(store.Directory, "incident-20260102T030405Z-2147483647.0001.begin.warning.json"), Content);
+
+        store.NewId(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero)).ShouldBe("20260102T030405Z-001");
     }
 
     private string? IncidentOf(IncidentRecord record) => store.Read(record, root => root.GetProperty("incident").GetString());

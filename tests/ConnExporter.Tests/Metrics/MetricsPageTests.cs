@@ -19,7 +19,7 @@ public class MetricsPageTests
         {
             Collectors = [new CollectorState { Name = "demo", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok, Reading = new DemoReading(41) }],
         });
-        page = new MetricsPage(store);
+        page = new MetricsPage(store, new MetricRegistry());
     }
 
     [Fact]
@@ -34,11 +34,11 @@ public class MetricsPageTests
     }
 
     [Fact]
-    public void The_same_snapshot_gives_the_same_bytes_to_whoever_renders_it()
+    public async Task The_same_snapshot_gives_the_same_bytes_to_whoever_renders_it()
     {
         byte[] first = Bytes(ExpositionFormat.Text);
 
-        MemoryMarshal.TryGetArray(new MetricsPage(store).Get(ExpositionFormat.Text, compressed: false), out ArraySegment<byte> other);
+        MemoryMarshal.TryGetArray(await new MetricsPage(store, new MetricRegistry()).GetAsync(ExpositionFormat.Text, compressed: false), out ArraySegment<byte> other);
 
         other.ToArray().ShouldBe(first);
     }
@@ -122,6 +122,98 @@ public class MetricsPageTests
         MetricsText.Of(store.Current)["demo_value"].ShouldBe($"{Snapshots - 1}");
     }
 
+    [Fact]
+    public void Eight_readers_see_no_page_torn_and_no_series_twice_while_label_sets_come_and_go()
+    {
+        const int Readers = 8;
+        const int Snapshots = 400;
+        int stop = 0;
+        var pages = new HashSet<byte[]>[Readers];
+        Thread[] readers = [.. Enumerable.Range(0, Readers).Select(i => new Thread(() =>
+        {
+            var seen = new HashSet<byte[]>();
+            while (Volatile.Read(ref stop) == 0)
+            {
+                seen.Add(Bytes(i % 2 == 0 ? ExpositionFormat.Text : ExpositionFormat.OpenMetrics, compressed: i % 4 > 1));
+            }
+
+            pages[i] = seen;
+        }))];
+        Array.ForEach(readers, reader => reader.Start());
+        for (int value = 1; value <= Snapshots; value++)
+        {
+            var reading = new CrowdReading(value);
+            store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
+            Bytes(ExpositionFormat.Text);
+        }
+
+        Volatile.Write(ref stop, 1);
+        Array.ForEach(readers, reader => reader.Join());
+        for (int i = 0; i < Readers; i++)
+        {
+            foreach (byte[] bytes in pages[i])
+            {
+                var read = MetricsText.Parse(Encoding.UTF8.GetString(i % 4 > 1 ? Unpack(bytes) : bytes));
+                string[] crowd = [.. read.Series.Where(series => series.Name.StartsWith("demo_crowd", StringComparison.Ordinal) && series.Labels.Count > 0).Select(series => $"{series.Name} {series.Labels[0].Value} {MetricsText.Number(series.Value)}")];
+                crowd.ShouldBeUnique();
+                int value = crowd.Length == 0 ? 0 : (int)MetricsText.Number(read["demo_crowd_snapshot"]!);
+                crowd.ShouldBe(value == 0 ? [] : CrowdReading.Expected(value), ignoreOrder: true);
+            }
+        }
+
+        pages.SelectMany(seen => seen).Distinct().Count().ShouldBeGreaterThan(50);
+    }
+
+    [Fact]
+    public async Task A_page_that_cannot_be_made_is_made_from_the_next_snapshot_and_nothing_is_left_of_it()
+    {
+        Show(new DemoReading(1));
+        Bytes(ExpositionFormat.Text);
+        Show(new DemoReading(2, () => throw new InvalidOperationException("a defect")));
+
+        foreach (ExpositionFormat format in (ExpositionFormat[])[ExpositionFormat.Text, ExpositionFormat.OpenMetrics, ExpositionFormat.Text])
+        {
+            await Should.ThrowAsync<InvalidOperationException>(async () => await page.GetAsync(format, compressed: false));
+        }
+
+        Show(new DemoReading(3));
+        MetricsText.Parse(Encoding.UTF8.GetString(Bytes(ExpositionFormat.Text)))["demo_value"].ShouldBe("3");
+    }
+
+    [Fact]
+    public async Task Who_waits_for_the_page_holds_no_thread_and_gets_the_newest()
+    {
+        using var rendering = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        int rendered = 0;
+        Show(new DemoReading(1, () =>
+        {
+            rendering.Set();
+            goOn.Wait();
+        }));
+        Task<byte[]> first = Task.Factory.StartNew(() => Bytes(ExpositionFormat.Text), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        rendering.Wait(TimeSpan.FromSeconds(20)).ShouldBeTrue();
+
+        // If one of these waited on its thread, this one would never get on. Each of them has another snapshot before it.
+        Task<ReadOnlyMemory<byte>>[] others = [.. Enumerable.Range(2, 50).Select(value =>
+        {
+            Show(new DemoReading((ulong)value, () => rendered++));
+            return page.GetAsync(ExpositionFormat.Text, compressed: true).AsTask();
+        })];
+        others.ShouldAllBe(one => !one.IsCompleted);
+        goOn.Set();
+
+        MetricsText.Parse(Encoding.UTF8.GetString(await first))["demo_value"].ShouldBe("1");
+        foreach (ReadOnlyMemory<byte> other in await Task.WhenAll(others))
+        {
+            MetricsText.Parse(Encoding.UTF8.GetString(Unpack(other.ToArray())))["demo_value"].ShouldBe("51");
+        }
+
+        rendered.ShouldBe(1, "what was overtaken is rendered for nobody");
+    }
+
+    private void Show(DemoReading reading) => store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
+
     private static byte[] Unpack(byte[] packed)
     {
         using var stream = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress);
@@ -132,19 +224,43 @@ public class MetricsPageTests
 
     private byte[] Bytes(ExpositionFormat format, bool compressed = false)
     {
-        MemoryMarshal.TryGetArray(page.Get(format, compressed), out ArraySegment<byte> segment).ShouldBeTrue();
+        MemoryMarshal.TryGetArray(page.GetAsync(format, compressed).AsTask().GetAwaiter().GetResult(), out ArraySegment<byte> segment).ShouldBeTrue();
         segment.Offset.ShouldBe(0);
         segment.Count.ShouldBe(segment.Array!.Length);
         return segment.Array;
     }
 
-    private sealed class DemoReading(ulong value) : Reading
+    /// <summary>Fifty gauges and counters of a hundred names, other ones in each snapshot; the counters start over now and then.</summary>
+    private sealed class CrowdReading(int number) : Reading
+    {
+        private static readonly MetricFamily Number = MetricFamily.Gauge("demo_crowd_snapshot", "Which snapshot it is.");
+        private static readonly MetricFamily Gauges = MetricFamily.Gauge("demo_crowd", "Names.", "name");
+        private static readonly MetricFamily Counters = MetricFamily.Counter("demo_crowd_total", "Names.", "name");
+
+        public static IEnumerable<string> Expected(int number) =>
+            Names(number).SelectMany(name => (string[])[$"demo_crowd {name} {number}", $"demo_crowd_total {name} {number % 7}"]);
+
+        public override void Write(ExpositionWriter page)
+        {
+            page.Write(Number, number);
+            foreach (string name in Names(number))
+            {
+                page.Write(Gauges, number, name);
+                page.Write(Counters, number % 7, name);
+            }
+        }
+
+        private static IEnumerable<string> Names(int number) => Enumerable.Range(0, 50).Select(i => $"{((i * 3) + (number * 7)) % 150}");
+    }
+
+    private sealed class DemoReading(ulong value, Action? writing = null) : Reading
     {
         private static readonly MetricFamily Value = MetricFamily.Gauge("demo_value", "A value.");
         private static readonly MetricFamily Same = MetricFamily.Gauge("demo_same", "The same value.");
 
         public override void Write(ExpositionWriter page)
         {
+            writing?.Invoke();
             page.Write(Value, value);
             page.Write(Same, value);
         }

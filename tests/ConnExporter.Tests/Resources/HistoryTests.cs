@@ -23,6 +23,17 @@ public class HistoryTests
     }
 
     [Fact]
+    public void A_long_one_grows_to_its_length_and_then_goes_round()
+    {
+        var longer = new History(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(55));
+        for (int i = 0; i < 30; i++)
+        {
+            longer.Add(TimeSpan.FromSeconds(5 * i), i).ShouldBeTrue();
+            longer.Since(TimeSpan.Zero).Select(point => point.Value).ShouldBe(Enumerable.Range(0, i + 1).TakeLast(11).Select(value => (double)value));
+        }
+    }
+
+    [Fact]
     public void A_pause_leaves_a_gap_and_no_values()
     {
         Add((0, 1), (100, 2));

@@ -6,19 +6,45 @@ namespace ConnExporter.Tests.Sampling;
 public class CollectContextTests
 {
     private readonly List<string> said = [];
+    private readonly ManualTime time = new();
     private readonly CollectContext context;
 
-    public CollectContextTests() => context = new CollectContext(new ManualTime(), said.Add);
+    public CollectContextTests() => context = new CollectContext(time, said.Add);
 
     [Fact]
-    public void A_note_is_said_once_until_another_one_or_none_comes()
+    public void A_note_is_said_once_and_the_newest_is_known()
     {
-        foreach (string? note in new[] { null, "slow", "slow", "slower", "slower", "slow", null, null, "slow" })
+        foreach (string? note in new[] { null, "slow", "slow", "slower", "slower" })
         {
             context.Note(note);
+            context.LastNote.ShouldBe(note);
         }
 
-        said.ShouldBe(["slow", "slower", "slow", "slow"]);
+        said.ShouldBe(["slow", "slower"]);
+    }
+
+    // With connections that come and go each second there would be a line each second.
+    [Fact]
+    public void One_that_comes_and_goes_does_not_fill_the_log()
+    {
+        for (int second = 0; second <= 600; second++)
+        {
+            context.Note(second % 2 == 0 ? "slow" : null);
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        said.ShouldBe(["slow", "slow"]);
+    }
+
+    [Fact]
+    public void Notes_of_many_texts_take_no_more_room()
+    {
+        for (int i = 0; i < 100; i++)
+        {
+            context.Note($"slow {i}");
+        }
+
+        said.Count.ShouldBe(100);
     }
 
     [Fact]
@@ -44,7 +70,7 @@ public class CollectContextTests
     [Fact]
     public void A_part_counts_for_the_whole_and_says_nothing()
     {
-        CollectContext part = context.ForPart();
+        CollectContext part = context.ForNamespace("other");
         part.Reject(2);
         part.Drop("conn_a", 3);
         part.Note("slow");

@@ -11,6 +11,8 @@ public class FailureLogTests
     private static readonly KernelReadException Denied = new(FailureKind.Denied, "denied", "/proc/net/snmp: Permission denied (errno 13)");
     private static readonly KernelReadException Absent = new(FailureKind.Absent, "absent", "/proc/net/snmp: No such file or directory (errno 2)");
 
+    private static readonly KernelReadException Hidden = KernelReadException.Hidden(Absent, "every Linux has /proc/net/sockstat");
+
     private readonly ManualTime time = new();
     private readonly LoggedLines logged = new();
     private readonly FailureLog failures;
@@ -23,6 +25,15 @@ public class FailureLogTests
     [Fact]
     public void The_first_failure_is_logged_at_once() =>
         Report(Parse).ShouldBe(["<4>Collector demo failed: /proc/net/snmp: expected a block Tcp:, found ''; 0 like it were not logged"]);
+
+    [Fact]
+    public void What_is_hidden_is_not_said_to_be_missing_from_the_host()
+    {
+        Report(Absent).ShouldBe(["<6>Collector demo: not on this host: /proc/net/snmp: No such file or directory (errno 2)"]);
+        var other = new FailureLog("other", time, logged.Log);
+        other.Report(Hidden);
+        logged.Take().ShouldBe(["<4>Collector other: hidden from this process: /proc/net/snmp: No such file or directory (errno 2): every Linux has /proc/net/sockstat"]);
+    }
 
     [Fact]
     public void The_next_ones_are_logged_once_a_minute_with_their_number()

@@ -347,6 +347,21 @@ public sealed class SamplerTests : IDisposable
     }
 
     [Fact]
+    public void Samples_are_counted_by_how_long_they_took_while_their_collector_is_wanted()
+    {
+        using var counted = new SamplingBench("a", SamplingBench.Scoped);
+        counted.Start("a", SamplingBench.Scoped);
+        counted.Sample("a", _ => throw new KernelReadException(FailureKind.Broken, "parse", "no good"));
+        counted.CountedSamples.ShouldBe(["a 2", $"{SamplingBench.Scoped} 1"], ignoreOrder: true);
+
+        // Another scope makes a collector anew: its count goes on, as its errors do.
+        counted.Scope = NamespaceScope.Host;
+        counted.Apply((SamplingBench.Scoped, Interval));
+
+        Eventually.True(() => counted.CountedSamples.SequenceEqual([$"{SamplingBench.Scoped} 2"]));
+    }
+
+    [Fact]
     public void Collectors_stay_in_the_order_of_the_list()
     {
         bench.Start("c");
@@ -454,6 +469,32 @@ public sealed class SamplerTests : IDisposable
         // 9 s and a little of 0.0001 of a core.
         interval.ShouldBeInRange(90_000, 120_000);
         bench.Page["conn_sampling_cpu_budget_ratio"].ShouldBe("0.0001");
+    }
+
+    [Fact]
+    public void One_that_the_kernel_holds_is_one_thread_however_often_it_is_switched_off_and_on()
+    {
+        bench.Start("a", "b");
+        Held held = bench.Hold("a");
+        bench.Time.Advance(TimeSpan.FromSeconds(3));
+        ScriptedCollector stuck = bench.Collector("a");
+
+        for (int i = 0; i < 5; i++)
+        {
+            bench.Apply(("b", Interval));
+            bench.Apply(("a", Interval), ("b", Interval));
+        }
+
+        bench.Collector("a").ShouldBeSameAs(stuck, "no other one was made");
+        bench.State("a").Outcome.ShouldBe(Outcome.Stuck);
+
+        held.Dispose();
+        Eventually.True(() =>
+        {
+            bench.Sampler.Watch();
+            return bench.State("a").Outcome == Outcome.Ok;
+        });
+        bench.Collector("a").ShouldNotBeSameAs(stuck);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Text;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
@@ -29,6 +30,7 @@ internal sealed class SamplingBench : IDisposable
     private readonly Dictionary<string, ScriptedCollector> collectors = [];
     private readonly ImmutableArray<CollectorEntry> list;
     private readonly SystemdNotifier systemd;
+    private readonly MetricRegistry registry = new();
     private ImmutableDictionary<string, TimeSpan> enabled = ImmutableDictionary<string, TimeSpan>.Empty;
 
     /// <summary>A bench with collectors of these names, none of them enabled.</summary>
@@ -37,7 +39,7 @@ internal sealed class SamplingBench : IDisposable
         systemd = new SystemdNotifier(_ => null, Time, Logged.Log);
         Store = new SnapshotStore(Snapshot.Empty(Time));
         list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", (_, _) => collectors[name] = new ScriptedCollector(name, Next(name))) { FollowsScope = name == Scoped, Patience = name == Patient ? Interval : null })];
-        Sampler = new Sampler(Store, list, KernelSource.Host(), Time, systemd, Logged.Log);
+        Sampler = new Sampler(Store, list, KernelSource.Host(), Time, systemd, Logged.Log, new Durations(registry));
     }
 
     public ManualTime Time { get; } = new();
@@ -56,6 +58,9 @@ internal sealed class SamplingBench : IDisposable
 
     /// <summary>The page as it is now.</summary>
     public MetricsText Page => MetricsText.Of(Store.Current);
+
+    /// <summary>How many samples were counted by how long they took: collector and number.</summary>
+    public IEnumerable<string> CountedSamples => MetricsText.Parse(Encoding.UTF8.GetString(registry.ToText(ExpositionFormat.Text))).Of("conn_collector_sample_duration_seconds_count");
 
     /// <summary>What a collector's first sample shall do; a good reading of 1 unless told otherwise.</summary>
     public Dictionary<string, Func<CollectContext, ulong>> First { get; } = [];

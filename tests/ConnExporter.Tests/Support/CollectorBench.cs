@@ -55,10 +55,29 @@ internal sealed class CollectorBench : IDisposable
         collector = create(SockDiag.Kernel(Proc, Sys));
     }
 
+    /// <summary>A sample that does not fail.</summary>
+    public Reading Sample() => collector!.Collect(Context);
+
     public MetricsText Collect() => MetricsText.Of(collector!.Collect(Context));
 
-    /// <summary>A sample that fails.</summary>
-    public KernelReadException Fail() => Should.Throw<KernelReadException>(() => collector!.Collect(Context));
+    /// <summary>A sample that fails, as a whole or in a part.</summary>
+    public KernelReadException Fail()
+    {
+        try
+        {
+            collector!.Collect(Context);
+        }
+        catch (KernelReadException e)
+        {
+            Context.TakeMissing();
+            return e;
+        }
+
+        return Context.TakeMissing().ShouldNotBeNull("everything could be read");
+    }
+
+    /// <summary>A sample of which a part fails: what is on the page, and what is said of the part.</summary>
+    public (MetricsText Page, KernelReadException Missing) CollectPart() => (Collect(), Context.TakeMissing().ShouldNotBeNull("everything could be read"));
 
     public void Dispose()
     {

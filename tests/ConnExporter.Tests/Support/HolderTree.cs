@@ -59,6 +59,9 @@ internal sealed class HolderTree : IDisposable
         }
     }
 
+    /// <summary>A file of the trees.</summary>
+    public void Write(string path, string text) => directory.Write(path, text);
+
     public void End(int pid) => Directory.Delete(Proc.PathOf($"{pid}"), recursive: true);
 
     /// <summary>Gives the pid to another process.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
@@ -28,19 +29,22 @@ internal sealed class MetricsText
     /// <summary>What one reading writes.</summary>
     public static MetricsText Of(Reading reading)
     {
-        var page = new ExpositionWriter(ExpositionFormat.Text);
+        var page = new ExpositionWriter();
         reading.Write(page);
         page.End();
-        return Parse(Encoding.UTF8.GetString(page.Page));
+        return Parse(Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)));
     }
 
     /// <summary>The whole page of a snapshot.</summary>
     public static MetricsText Of(Snapshot snapshot)
     {
-        var page = new ExpositionWriter(ExpositionFormat.Text);
+        var page = new ExpositionWriter();
         MetricsPage.Write(page, snapshot);
-        return Parse(Encoding.UTF8.GetString(page.Page));
+        return Parse(Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)));
     }
+
+    /// <summary>A value as a number; the formats differ in how they write infinity.</summary>
+    public static double Number(string value) => value switch { "+Inf" => double.PositiveInfinity, "-Inf" => double.NegativeInfinity, _ => double.Parse(value, CultureInfo.InvariantCulture) };
 
     public static MetricsText Parse(string text)
     {

@@ -1,9 +1,11 @@
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Tests.Support;
 
 /// <summary>Network namespaces in a proc tree of the test's own: directories that the <c>net</c> of processes link to.</summary>
-/// <remarks>The inode of <c>ns/net</c> is that of a file; <see cref="Enter"/> plays setns by pointing <c>thread-self/net</c> elsewhere.</remarks>
+/// <remarks>The inode of <c>ns/net</c> is that of a file; <see cref="Tour"/> plays setns by pointing <c>thread-self/net</c> elsewhere.</remarks>
 internal sealed class NamespaceTree
 {
     private readonly CollectorBench bench;
@@ -22,8 +24,8 @@ internal sealed class NamespaceTree
     /// <summary>The names of those that were entered, in order.</summary>
     public List<string> Entered { get; } = [];
 
-    /// <summary>What entering does instead, by name.</summary>
-    public Dictionary<string, Action> Instead { get; } = [];
+    /// <summary>Those that refuse, by name, and how.</summary>
+    public Dictionary<string, KernelReadException> Refusing { get; } = [];
 
     /// <summary>CPU time that a visit is said to take.</summary>
     public TimeSpan Cost { get; set; }
@@ -60,18 +62,25 @@ internal sealed class NamespaceTree
         "22 27 0:21 / /proc rw - proc proc rw\n" + string.Concat(mounts.Select(mount => $"75 42 0:4 net:[{InodeOf(mount.Name)}] {mount.Place} rw shared:1 - nsfs nsfs rw\n")));
 
     /// <summary>Plays setns and what follows.</summary>
-    public TimeSpan Enter(string path, ulong inode, Action work)
+    public TimeSpan Tour(Func<TimeSpan, NamespaceVisit?> next)
     {
-        string name = byInode[inode];
-        Entered.Add(name);
-        if (Instead.TryGetValue(name, out Action? instead))
+        TimeSpan spent = TimeSpan.Zero;
+        while (next(spent) is { } visit)
         {
-            instead();
+            string name = byInode[visit.Inode];
+            Entered.Add(name);
+            spent += Cost;
+            if (Refusing.TryGetValue(name, out KernelReadException? refusal))
+            {
+                visit.Refused(refusal);
+                continue;
+            }
+
+            Link("thread-self/net", Place(name));
+            visit.Work();
         }
 
-        Link("thread-self/net", Place(name));
-        work();
-        return Cost;
+        return spent;
     }
 
     public ulong InodeOf(string name)

@@ -47,6 +47,7 @@ internal static class Netlink
         uint receiveQueue = 0,
         uint sendQueue = 0,
         uint inode = 0,
+        uint device = 0,
         params byte[][] attributes)
     {
         var address = IPAddress.Parse(local);
@@ -58,6 +59,7 @@ internal static class Netlink
         BinaryPrimitives.WriteUInt16BigEndian(record.AsSpan(6), remotePort);
         address.GetAddressBytes().CopyTo(record, 8);
         IPAddress.Parse(remote).GetAddressBytes().CopyTo(record, 24);
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(40), device);
         BinaryPrimitives.WriteUInt64LittleEndian(record.AsSpan(44), cookie);
         BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(56), receiveQueue);
         BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(60), sendQueue);

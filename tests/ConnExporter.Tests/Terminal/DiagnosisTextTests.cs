@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
+using ConnExporter.Kernel;
 using ConnExporter.Terminal;
 using ConnExporter.Tests.Web.Pages;
 using ConnExporter.Texts;
@@ -35,6 +36,44 @@ public class DiagnosisTextTests
         text.ShouldContain("\\u001b]0;owned\\u0007\\u001b[2J\\nroot");
         text.ShouldNotContain("\u001b");
         text.ShouldNotContain("\u0007");
+    }
+
+    // A character set that has no such character puts one there that looks alike: what was within quotation marks would end there.
+    [Theory]
+    [InlineData("US-ASCII", "brk’;touch x;’", false)]
+    [InlineData("ISO-8859-1", "brk’;touch x;’", false)]
+    [InlineData("ISO-8859-1", "brk＇;touch x;＇", false)]
+    [InlineData("US-ASCII", "brkü", false)]
+    [InlineData("ISO-8859-1", "brk語", false)]
+    [InlineData("ISO-8859-1", "brkü", true)]
+    [InlineData("US-ASCII", "brk ' x", true)]
+    [InlineData(null, "brkü", false)]
+    [InlineData(null, "brk", true)]
+    public void Commands_that_a_character_set_would_change_are_not_shown(string? charset, string name, bool shown)
+    {
+        using Charset? set = charset is null ? null : Charset.Find(charset);
+        using var written = new MemoryStream();
+        using var writer = new CharsetWriter(written, set);
+        using var document = JsonDocument.Parse(Document(new PageBench()).Replace("ip_local_port_range", name.Replace("'", "\\u0027", StringComparison.Ordinal), StringComparison.Ordinal));
+
+        writer.Write(DiagnosisText.Render(document.RootElement, TextBook.Of(Language.English), TerminalStyle.Plain with { Carries = writer.Carries }));
+
+        string text = System.Text.Encoding.Latin1.GetString(written.ToArray());
+        text.Split('\n').Any(line => line.StartsWith("        $ ", StringComparison.Ordinal) && line.Contains("brk", StringComparison.Ordinal)).ShouldBe(shown);
+        text.Contains("The commands are left out", StringComparison.Ordinal).ShouldBe(!shown);
+        text.ShouldContain("        $ ss ", Case.Sensitive, "those that are not touched are there");
+    }
+
+    private static string Document(PageBench bench)
+    {
+        bench.Look();
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            ReportJson.Write(json, bench.Store.Current, "host-1", TextBook.Of(Language.English), []);
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
     private static string Render(PageBench bench, Language language = Language.English)

@@ -45,6 +45,10 @@ public partial class TextBookTests
     }
 
     [Fact]
+    public void A_name_that_looks_like_a_place_for_a_value_stays_as_it_is() =>
+        English.Say(new Fact("descriptors_of_process", ("used", 7ul), ("instance", "{share} of {limit}"), ("limit", 9ul), ("share", new Share(0.5)))).ShouldBe("7 of 9 descriptors of {share} of {limit} are open (50 %)");
+
+    [Fact]
     public void Every_resource_has_a_name() => ResourceKinds.All.ShouldAllBe(kind => English.Keys.Contains("resource." + kind.Label()));
 
     [Theory]

@@ -22,7 +22,7 @@ public class SettingCatalogueTests
         TuningSetting setting = SettingCatalogue.Find(name)!;
         foreach (string vintage in Vintages)
         {
-            File.Exists(Fixture.PathOf(vintage, "proc", setting.Path)).ShouldBe(setting.RemovedIn is null, $"{name} on {vintage}");
+            File.Exists(Fixture.PathOf(vintage, "proc", setting.Path)).ShouldBe(setting is { RemovedIn: null, Vendor: null }, $"{name} on {vintage}");
         }
 
         (setting.RemovedIn ?? new Version(0, 0)).ShouldBeLessThan(new Version(4, 19));
@@ -56,7 +56,7 @@ public class SettingCatalogueTests
         foreach (string vintage in Vintages)
         {
             SettingsReading settings = SettingsCollectorTests.Read(vintage);
-            foreach (TuningSetting setting in SettingCatalogue.Present.Where(setting => !Changed.Contains(setting.Name)))
+            foreach (TuningSetting setting in SettingCatalogue.Present.Where(setting => setting.Vendor is null && !Changed.Contains(setting.Name)))
             {
                 if (setting.DefaultOn(settings.Kernel) is { } value)
                 {

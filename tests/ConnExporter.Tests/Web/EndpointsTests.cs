@@ -108,14 +108,14 @@ public class EndpointsTests
     [InlineData("POST")]
     [InlineData("PUT")]
     [InlineData("DELETE")]
-    [InlineData("OPTIONS")]
+    [InlineData("TRACE")]
     [InlineData("BREW")]
     public async Task Other_methods_are_not_allowed(string method)
     {
         Answer answer = await Ask(method, "/metrics");
 
         answer.Status.ShouldBe(405);
-        answer.Header("Allow").ShouldBe("GET, HEAD");
+        answer.Header("Allow").ShouldBe("GET, HEAD, OPTIONS");
         answer.Text.ShouldBe("only GET and HEAD\n");
     }
 
@@ -196,6 +196,37 @@ public class EndpointsTests
         answer.Text.ShouldNotContain("<script");
     }
 
+    // HAProxy's bare "option httpchk" asks OPTIONS / HTTP/1.0 and takes what is neither 2xx nor 3xx for a server that is down.
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/metrics")]
+    [InlineData("")]
+    public async Task Options_are_answered_and_nothing_more(string path)
+    {
+        Answer answer = await Ask("OPTIONS", path);
+
+        answer.Status.ShouldBe(204);
+        answer.Header("Allow").ShouldBe("GET, HEAD, OPTIONS");
+        answer.Body.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Options_of_readiness_do_not_call_ready_what_is_not() => (await Ask("OPTIONS", "/-/ready")).Status.ShouldBe(503);
+
+    [Fact]
+    public async Task A_policy_that_the_web_configuration_has_set_stays()
+    {
+        var context = new DefaultHttpContext();
+        context.Request.Method = "GET";
+        context.Request.Path = "/";
+        context.Response.Body = new MemoryStream();
+        context.Response.Headers.ContentSecurityPolicy = "frame-ancestors https://grafana.example";
+
+        await new Endpoints("/metrics", store, new MetricsPage(store, new MetricRegistry())).HandleAsync(context);
+
+        context.Response.Headers.ContentSecurityPolicy.ToString().ShouldBe("frame-ancestors https://grafana.example");
+    }
+
     private static byte[] Unpack(byte[] packed)
     {
         using var stream = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress);
@@ -218,7 +249,7 @@ public class EndpointsTests
             context.Request.Headers[given.Name] = given.Value;
         }
 
-        await new Endpoints(telemetryPath, store, new MetricsPage(store)).HandleAsync(context);
+        await new Endpoints(telemetryPath, store, new MetricsPage(store, new MetricRegistry())).HandleAsync(context);
         return new Answer(context.Response.StatusCode, context.Response.Headers, body.ToArray());
     }
 

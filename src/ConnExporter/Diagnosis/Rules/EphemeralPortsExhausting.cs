@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ConnExporter.Collectors;
+using ConnExporter.Kernel;
 using ConnExporter.Resources;
 
 namespace ConnExporter.Diagnosis.Rules;
@@ -12,6 +13,8 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
     // A smaller share of TIME_WAIT is no lever.
     private const double TimeWaitMatters = 0.1;
 
+    public override ImmutableArray<Input> Inputs => [Input.Ports, Input.Census];
+
     public override ImmutableArray<string> Causes => ["ephemeral_ports_blocked_by_bind", "time_wait_storm"];
 
     protected override Verdict Explain(Observation seen, Severity severity, ResourceInstance instance)
@@ -20,18 +23,42 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
         ImmutableArray<Holder> holders = row is null ? [] : [.. seen.HoldersOfDestination(row.Address, row.Port).Take(HoldersShown)];
         return new Verdict(severity, instance.Name)
         {
-            Evidence = [.. UsedAndForecast("ports_of_destination", instance), .. Kinds(seen, row)],
+            IsUnproven = instance.UsedRatio < seen.Thresholds.WarningRatio - Shares.Hysteresis && instance.Exhaustion is null,
+            Evidence = [.. UsedAndForecast("ports_of_destination", instance), .. Kinds(seen, row), .. Unproven(instance, row)],
             Holders = holders.IsEmpty && instance.Holder is { } holder ? [holder] : holders,
-            Remedies = [.. Remedies(seen, severity, instance, row)],
+            Remedies = InOrder(Remedies(seen, severity, instance, row)),
             Settings = ["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"],
         };
+    }
+
+    // What is likely counts as a warning, as does what may be where nothing tells; critical is only what is proven or what the kernel said.
+    protected override Severity? SeverityOf(Observation seen, ResourceInstance instance, Severity? held)
+    {
+        Severity? proven = base.SeverityOf(seen, instance, held);
+        bool isUnclear = instance.LikelyRatio is { } likely
+            ? Shares.Exceeds(likely, seen.Thresholds.WarningRatio, held)
+            : Shares.Exceeds(instance.PossibleRatio, seen.Thresholds.CriticalRatio, held);
+        return proven ?? (isUnclear ? Severity.Warning : null);
     }
 
     private static IEnumerable<Fact> Kinds(Observation seen, CensusReading.DestinationRow? row)
     {
         if (row is not null)
         {
-            yield return new Fact("ports_by_kind", ("live", row.Live), ("waiting", row.TimeWait), ("reusable", row.ReusableTimeWait));
+            yield return new Fact("ports_by_kind", ("live", row.Live), ("waiting", row.TimeWait));
+            if (row.ReusableTimeWait > 0)
+            {
+                yield return new Fact("time_wait_reusable", ("reusable", row.ReusableTimeWait));
+            }
+
+            if (row.UnprovenTimeWait > 0)
+            {
+                yield return new Fact("time_wait_unproven", ("unproven", row.UnprovenTimeWait));
+                if (seen.Memory.RiseOf("TWRecycled", seen.Thresholds.DropWindow) is { } rise)
+                {
+                    yield return new Fact("time_wait_recycled", ("count", (ulong)rise.Count), ("over", rise.Over));
+                }
+            }
         }
 
         if (seen.Census is { Blocked: > 0 } census)
@@ -40,41 +67,59 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
         }
     }
 
+    private static IEnumerable<Fact> Unproven(ResourceInstance instance, CensusReading.DestinationRow? row)
+    {
+        if (row is null)
+        {
+            yield break;
+        }
+
+        if (row.BoundElsewhere > 0)
+        {
+            yield return new Fact("ports_refused", ("refused", row.BoundElsewhere));
+        }
+
+        if (row.Room == PortAnswer.None)
+        {
+            yield return new Fact("ports_none_left");
+            yield break;
+        }
+
+        if (instance.Possible > instance.Used)
+        {
+            yield return new Fact("ports_possibly_taken", ("possible", (ulong)instance.Possible), ("limit", (ulong)instance.Limit), ("open", (ulong)(instance.Possible - instance.Used)));
+            yield return instance.Likely is { } likely ? new Fact("ports_likely_taken", ("likely", (ulong)likely), ("limit", (ulong)instance.Limit)) : new Fact("ports_not_told");
+        }
+
+        if (row.Room == PortAnswer.Found)
+        {
+            yield return new Fact("ports_some_left");
+        }
+    }
+
     private static IEnumerable<Remedy> Remedies(Observation seen, Severity severity, ResourceInstance instance, CensusReading.DestinationRow? row)
     {
         bool timeWaitMatters = row is not null && row.TimeWait > instance.Used * TimeWaitMatters;
-        var wider = PortRoom.Wider(seen);
-        if (severity == Severity.Critical)
+        RemedyKind room = KindOfRoom(seen, severity, instance);
+        foreach (Remedy wider in PortRoom.Wider(seen)?.Remedy(instance, room) ?? [])
         {
-            if (wider is not null)
-            {
-                yield return wider.Remedy(instance, RemedyKind.Grace);
-            }
+            yield return wider;
+        }
 
-            if (timeWaitMatters)
+        if (room == RemedyKind.Grace && timeWaitMatters)
+        {
+            // As narrow as it can be: this state, this source, this destination.
+            yield return new Remedy("kill_time_wait", RemedyKind.Grace, seen.Inside(ShellCommand.Of("ss", "-K", "-t", "state", "time-wait", "src", Address(row!.Source), "dst", ResourceReadings.Endpoint(row.Address, row.Port))))
             {
-                // As narrow as it can be: this state, this source, this destination.
-                yield return new Remedy("kill_time_wait", RemedyKind.Grace, seen.Inside($"ss -K -t state time-wait src '{Address(row!.Source)}' dst '{ResourceReadings.Endpoint(row.Address, row.Port)}'"))
-                {
-                    Values = [("waiting", row.TimeWait)],
-                };
-            }
+                Values = [("waiting", row.TimeWait)],
+            };
         }
 
         yield return new Remedy("reuse_connections", RemedyKind.Application);
-        if (severity != Severity.Critical && wider is not null)
-        {
-            yield return wider.Remedy(instance, RemedyKind.Room);
-        }
-
         yield return new Remedy("more_addresses", RemedyKind.Room) { Values = [("usable", (ulong)instance.Limit)], Buys = instance.TimeWonBy(instance.Limit * 2) };
-        if (timeWaitMatters)
+        foreach (Remedy reuse in timeWaitMatters ? TimeWaitStorm.ReuseOf(seen, row!.TimeWait, instance.TimeWonBy(instance.Limit + row.TimeWait)) : [])
         {
-            yield return new Remedy("reuse_time_wait", RemedyKind.Reuse, HostCommand.Sysctl(seen, "net.ipv4.tcp_timestamps", "1"), HostCommand.Sysctl(seen, "net.ipv4.tcp_tw_reuse", "1"))
-            {
-                Values = [("waiting", row!.TimeWait)],
-                Buys = instance.TimeWonBy(instance.Limit + row.TimeWait),
-            };
+            yield return reuse;
         }
 
         yield return new Remedy("balance_load", RemedyKind.Platform);

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ConnExporter.Census;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
@@ -21,6 +22,8 @@ internal sealed class EstablishedLeak() : Rule("established_leak", Severity.Warn
     private static readonly TimeSpan Soon = TimeSpan.FromDays(1);
     private static readonly ImmutableArray<ResourceKind> Held =
         [ResourceKind.ProcessFileDescriptors, ResourceKind.FileDescriptors, ResourceKind.EphemeralPorts, ResourceKind.ConntrackEntries, ResourceKind.TcpMemory];
+
+    public override ImmutableArray<Input> Inputs => [Input.States, Input.Counter("ActiveOpens"), Input.Counter("PassiveOpens")];
 
     public override bool MustLast => false;
 
@@ -49,12 +52,11 @@ internal sealed class EstablishedLeak() : Rule("established_leak", Severity.Warn
             Remedies =
             [
                 new Remedy("close_idle_connections", RemedyKind.Application),
-                new Remedy(
-                    "keepalive_finds_dead_peers",
-                    RemedyKind.Room,
-                    seen.Inside("sysctl -w net.ipv4.tcp_keepalive_time=600"),
-                    seen.Inside("sysctl -w net.ipv4.tcp_keepalive_intvl=30"),
-                    seen.Inside("sysctl -w net.ipv4.tcp_keepalive_probes=5")),
+                .. HostCommand.Change(
+                    new Remedy("keepalive_finds_dead_peers", RemedyKind.Room),
+                    HostCommand.Lower(seen, SettingCatalogue.KeepaliveTime, 600),
+                    HostCommand.Lower(seen, SettingCatalogue.KeepaliveInterval, 30),
+                    HostCommand.Lower(seen, SettingCatalogue.KeepaliveProbes, 5)),
             ],
             Settings = ["net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes"],
         };
@@ -72,7 +74,7 @@ internal sealed class EstablishedLeak() : Rule("established_leak", Severity.Warn
         }
 
         TimeSpan window = growth.Over < CountersReach ? growth.Over : CountersReach;
-        double opened = RiseOf(seen, "ActiveOpens", window) + RiseOf(seen, "PassiveOpens", window) - RiseOf(seen, "AttemptFails", window);
+        double opened = RiseOf(seen, "ActiveOpens", window) + RiseOf(seen, "PassiveOpens", window) - RiseOf(seen, "AttemptFails", window) - RiseOf(seen, Observation.UnansweredProbes, window);
         HistoryPoint[] open = seen.Memory.HistoryOf("established", window);
         double stayed = open.Length > 0 ? open[^1].Value - open[0].Value : 0;
         return opened > 0 && stayed >= opened * StaysOpen

@@ -18,12 +18,34 @@ internal abstract class ExhaustingRule(string id, ResourceKind kind) : Rule(id, 
         }
 
         // The fullest is not always the one that is first to go.
-        return resource.Instances
-            .Select(instance => (instance, severity: SeverityOf(seen, instance, held)))
-            .Where(pair => pair.severity is not null)
-            .OrderByDescending(pair => pair.severity).ThenByDescending(pair => pair.instance.UsedRatio)
-            .Select(pair => Explain(seen, pair.severity!.Value, pair.instance))
-            .FirstOrDefault();
+        (ResourceInstance Instance, Severity Severity)[] found =
+        [
+            .. resource.Instances
+                .Select(instance => (instance, severity: SeverityOf(seen, instance, held)))
+                .Where(pair => pair.severity is not null)
+                .OrderByDescending(pair => pair.severity).ThenByDescending(pair => pair.instance.UsedRatio)
+                .Select(pair => (pair.instance, pair.severity!.Value)),
+        ];
+        if (found.Length == 0)
+        {
+            return null;
+        }
+
+        Verdict verdict = Explain(seen, found[0].Severity, found[0].Instance);
+        return found.Length == 1 ? verdict : verdict with { Evidence = verdict.Evidence.Add(Others(found.AsSpan(1), resource.Instances.Length >= ResourceTracker.Shown)) };
+    }
+
+    // One finding tells of one instance; that there are others is not to be found out when it is cured.
+    private static Fact Others(ReadOnlySpan<(ResourceInstance Instance, Severity Severity)> others, bool mayBeMore)
+    {
+        const int Named = 3;
+        var names = new List<string>(Named);
+        foreach ((ResourceInstance instance, _) in others[..Math.Min(Named, others.Length)])
+        {
+            names.Add(instance.Name);
+        }
+
+        return new Fact(mayBeMore ? "others_exhausting_at_least" : "others_exhausting", ("count", (ulong)others.Length), ("names", string.Join(", ", names) + (others.Length > Named ? ", …" : "")));
     }
 
     /// <summary>Says why, who and what to do.</summary>
@@ -39,6 +61,13 @@ internal abstract class ExhaustingRule(string id, ResourceKind kind) : Rule(id, 
             : null;
         return byForecast is { } soon && !(byShare >= soon) ? soon : byShare;
     }
+
+    /// <summary>What kind of remedy more room is: grace where a change of code would come too late.</summary>
+    public static RemedyKind KindOfRoom(Observation seen, Severity severity, ResourceInstance instance) =>
+        severity == Severity.Critical || instance.Exhaustion < seen.Thresholds.WarningForecast ? RemedyKind.Grace : RemedyKind.Room;
+
+    /// <summary>Remedies in the order in which they are of use; of one kind as they are.</summary>
+    public static ImmutableArray<Remedy> InOrder(IEnumerable<Remedy> remedies) => [.. remedies.OrderBy(remedy => remedy.Kind)];
 
     /// <summary>The share and, where it grows, the forecast.</summary>
     /// <param name="key">The text of the first fact, with {used}, {limit} and {share}.</param>

@@ -1,17 +1,13 @@
-using System.Buffers;
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Numerics;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
 /// <summary>Remedies for the queues of a listener.</summary>
 internal static class ListenerRemedies
 {
-    // Whoever may make a cgroup may give it any name, and this is for a shell.
-    private static readonly SearchValues<char> OfUnitNames = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.@:");
-
     private const ulong CurrentDefault = 4096;
     private const ulong Largest = 65_535;
 
@@ -21,14 +17,41 @@ internal static class ListenerRemedies
     /// <summary>The backlog to try: four times as much, at least today's default.</summary>
     public static ulong LargerBacklog(ulong limit) => Math.Clamp(BitOperations.RoundUpToPowerOf2(limit * 4), CurrentDefault, Largest);
 
-    /// <summary>Raises somaxconn, and has the service call listen() again where its unit is known.</summary>
-    public static Remedy Relisten(Observation seen, ulong limit, Holder? holder) =>
-        new("relisten_with_larger_backlog", RemedyKind.Grace, [SetSomaxconn(seen, limit), .. Reload(holder)]) { Values = [("backlog", LargerBacklog(limit))] };
+    /// <summary>Answers SYNs beyond a full queue with cookies.</summary>
+    /// <returns>None where they are on.</returns>
+    public static IEnumerable<Remedy> EnableCookies(Observation seen) =>
+        HostCommand.Change(new Remedy("enable_syncookies", RemedyKind.Grace), HostCommand.Raise(seen, SettingCatalogue.SynCookies, 1));
 
-    /// <summary>A larger backlog for good.</summary>
-    public static Remedy RaiseBacklog(Observation seen, ulong limit) => new("raise_backlog", RemedyKind.Room, SetSomaxconn(seen, limit)) { Values = [("backlog", LargerBacklog(limit))] };
+    /// <summary>A longer queue, by whichever of somaxconn and the backlog of listen() is what is short.</summary>
+    /// <param name="seen">Where.</param>
+    /// <param name="limit">The limit in force, the lesser of the two at the time of listen().</param>
+    /// <param name="holder">Who listens; null where that is not known.</param>
+    /// <param name="kind">Of what stands between now and a longer queue only a configuration.</param>
+    /// <returns>None where the queue is as long as any should be.</returns>
+    public static IEnumerable<Remedy> LongerQueue(Observation seen, ulong limit, Holder? holder, RemedyKind kind)
+    {
+        ulong larger = LargerBacklog(limit);
+        if (larger <= limit)
+        {
+            return [];
+        }
 
-    private static string SetSomaxconn(Observation seen, ulong limit) => seen.Inside(string.Create(CultureInfo.InvariantCulture, $"sysctl -w net.core.somaxconn={LargerBacklog(limit)}"));
+        (string, object)[] values = [("backlog", larger), ("limit", limit)];
+        if (seen.NumberOf(SettingCatalogue.SoMaxConn) is { } most && most >= larger)
+        {
+            return [new Remedy("larger_backlog", kind) { Values = [.. values, ("somaxconn", most)] }];
+        }
 
-    private static IEnumerable<string> Reload(Holder? holder) => holder?.Unit is { } unit && unit.EndsWith(".service", StringComparison.Ordinal) && !unit.AsSpan().ContainsAnyExcept(OfUnitNames) ? [$"systemctl reload {unit}"] : [];
+        // With somaxconn above the limit it is the backlog that is short: to listen again with the same changes nothing.
+        SettingStep? raise = HostCommand.Raise(seen, SettingCatalogue.SoMaxConn, larger);
+        return seen.NumberOf(SettingCatalogue.SoMaxConn) > limit
+            ? HostCommand.Change(new Remedy("raise_backlog", RemedyKind.Room) { Values = [.. values] }, raise)
+            :
+            [
+                .. HostCommand.Change(new Remedy("relisten_with_larger_backlog", RemedyKind.Grace, [.. Reload(seen, holder)]) { Values = [.. values] }, raise),
+                new Remedy("raise_backlog", RemedyKind.Room) { Values = [.. values] },
+            ];
+    }
+
+    private static IEnumerable<ShellCommand> Reload(Observation seen, Holder? holder) => HostUnits.ServiceOf(seen, holder?.Unit) is { } service ? [ShellCommand.Of("systemctl", "reload").On(service)] : [];
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
@@ -10,20 +11,53 @@ internal sealed class OrphansExhausting() : ExhaustingRule("orphans_exhausting",
     // "Up to 64 KiB of memory that cannot be swapped" (Documentation/networking/ip-sysctl.rst, tcp_max_orphans).
     private const double OrphanBytes = 65_536;
 
+    public override ImmutableArray<Input> Inputs => [Input.OrphanLimit, Input.Counter("TCPAbortOnMemory")];
+
+    // What the kernel takes a 0 for (net/ipv4/tcp_timer.c:tcp_orphan_retries).
+    private const ulong DefaultRetries = 8;
+
+    // An orphan whose peer does not answer counts twice or fourfold (net/ipv4/tcp_timer.c:tcp_out_of_resources).
+    private const double AbortsFrom = 0.25;
+
+    public override Verdict? Judge(Observation seen, Severity? held)
+    {
+        // Both are the host's; the aborts are counted where the connections are.
+        Rise? aborts = Aborts(seen);
+        ResourceInstance? orphans = (seen.Find(ResourceKind.OrphanedSockets) ?? (aborts is null ? null : seen.Host.Find(ResourceKind.OrphanedSockets)))?.Worst;
+        Severity? byShare = orphans is not null && seen.IsOwn ? SeverityOf(seen, orphans, held) : null;
+        if (aborts is not { } aborted || IsOfMemory(seen))
+        {
+            return byShare is { } full ? Explain(seen, full, orphans!) : null;
+        }
+
+        // The kernel's own counter is the judge. Where neither orphans nor memory explain it, few are not worth a word.
+        Severity severity = aborted.SeverityFor(seen.Thresholds) is var worse && !(byShare > worse) ? worse : byShare.Value;
+        if (orphans is not null)
+        {
+            return orphans.PeakRatio >= AbortsFrom || byShare is not null ? Explain(seen, severity, orphans) : Unexplained(seen, aborted, orphans, severity);
+        }
+
+        return Unexplained(seen, aborted, orphans: null, severity);
+    }
+
     protected override Verdict Explain(Observation seen, Severity severity, ResourceInstance instance)
     {
-        ulong larger = (ulong)instance.Limit * 2;
-        var raise = new Remedy("raise_max_orphans", severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room, HostCommand.SysctlOfHost("net.ipv4.tcp_max_orphans", $"{larger}"))
+        ulong larger = (ulong)instance.Roomy;
+        var raise = new Remedy("raise_max_orphans", KindOfRoom(seen, severity, instance))
         {
             Values = [("limit", larger), ("memory", new Bytes(larger * OrphanBytes))],
             Buys = instance.TimeWonBy(larger),
         };
         var close = new Remedy("close_after_peer", RemedyKind.Application);
-        var retries = new Remedy("fewer_orphan_retries", RemedyKind.Platform, HostCommand.Sysctl(seen, "net.ipv4.tcp_orphan_retries", "3"));
         return new Verdict(severity, instance.Name)
         {
             Evidence = [.. UsedAndForecast("orphans", instance), .. Closing(seen), .. Aborted(seen)],
-            Remedies = raise.Kind == RemedyKind.Grace ? [raise, close, retries] : [close, raise, retries],
+            Remedies = InOrder(
+            [
+                close,
+                .. HostCommand.Change(raise, HostCommand.Raise(seen, SettingCatalogue.MaxOrphans, larger)),
+                .. HostCommand.Change(new Remedy("fewer_orphan_retries", RemedyKind.Platform), HostCommand.Lower(seen, SettingCatalogue.OrphanRetries, 3, DefaultRetries)),
+            ]),
             Settings = ["net.ipv4.tcp_max_orphans", "net.ipv4.tcp_orphan_retries", "net.ipv4.tcp_fin_timeout"],
         };
     }
@@ -32,7 +66,31 @@ internal sealed class OrphansExhausting() : ExhaustingRule("orphans_exhausting",
         ? [new Fact("orphan_states", ("fin_wait1", states[TcpState.FinWait1]), ("last_ack", states[TcpState.LastAck]), ("closing", states[TcpState.Closing]))]
         : [];
 
-    private static ImmutableArray<Fact> Aborted(Observation seen) => seen.Memory.RiseOf("TCPAbortOnMemory", seen.Thresholds.DropWindow) is { Count: > 0 } rise
+    private static ImmutableArray<Fact> Aborted(Observation seen) => Aborts(seen) is { } rise
         ? [new Fact("aborts_on_memory", ("count", (ulong)rise.Count), ("over", rise.Over))]
         : [];
+
+    private static Rise? Aborts(Observation seen) => seen.Memory.RiseOf("TCPAbortOnMemory", seen.Thresholds.DropWindow) is { Count: > 0 } rise ? rise : null;
+
+    // At the limit of tcp_mem the same counter rises: that is another finding.
+    private static bool IsOfMemory(Observation seen) => seen.Host.Find(ResourceKind.TcpMemory)?.Worst is { PeakRatio: >= 1 };
+
+    private static bool IsUnderPressure(Observation seen) =>
+        seen.Host is { SockStat.Limits: { } limits } host && host.Find(ResourceKind.TcpMemory)?.Worst is { } memory && memory.PeakRatio * limits.LimitPages >= limits.PressurePages;
+
+    private static Verdict? Unexplained(Observation seen, Rise aborted, ResourceInstance? orphans, Severity severity) => aborted.PerSecond > 0 && !IsUnderPressure(seen)
+        ? new Verdict(severity, ResourceInstance.Host)
+        {
+            Evidence =
+            [
+                .. Aborted(seen),
+                orphans is null
+                    ? new Fact("orphans_without_limit", ("orphans", (object?)seen.SockStat?.Counts?.Orphans ?? "?"))
+                    : new Fact("aborts_unexplained", ("orphans", (ulong)orphans.Peak), ("limit", (ulong)orphans.Limit)),
+                .. Closing(seen),
+            ],
+            Remedies = [new Remedy("close_after_peer", RemedyKind.Application)],
+            Settings = ["net.ipv4.tcp_max_orphans", "net.ipv4.tcp_mem"],
+        }
+        : null;
 }

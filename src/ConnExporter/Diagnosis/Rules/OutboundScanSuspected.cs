@@ -10,6 +10,8 @@ internal sealed class OutboundScanSuspected() : Rule("outbound_scan_suspected", 
 {
     private const double Hysteresis = 0.8;
 
+    public override ImmutableArray<Input> Inputs => [Input.Census];
+
     public override Verdict? Judge(Observation seen, Severity? held)
     {
         if (seen.Census?.Unanswered is not { } unanswered || unanswered.Destinations < seen.Thresholds.UnansweredDestinations * (held is null ? 1 : Hysteresis))
@@ -30,14 +32,14 @@ internal sealed class OutboundScanSuspected() : Rule("outbound_scan_suspected", 
             Holders = holders,
             Remedies =
             [
-                .. pid is null ? Array.Empty<Remedy>() : [new Remedy("freeze_the_process", RemedyKind.Grace, $"ls -l /proc/{pid}/exe", $"kill -STOP {pid}")],
-                new Remedy("know_the_process", RemedyKind.Application, seen.Inside("ss -tnp state syn-sent")),
+                .. pid is null ? Array.Empty<Remedy>() : [new Remedy("freeze_the_process", RemedyKind.Grace, ShellCommand.Of("ls", "-l", $"/proc/{pid}/exe"), ShellCommand.Of("kill", "-STOP", $"{pid}"))],
+                new Remedy("know_the_process", RemedyKind.Application, seen.Inside(ShellCommand.Of("ss", "-tnp", "state", "syn-sent"))),
                 new Remedy(
                     "limit_new_connections",
                     RemedyKind.Platform,
-                    seen.Inside("nft add table inet conn_guard"),
-                    seen.Inside("nft 'add chain inet conn_guard output { type filter hook output priority 0; policy accept; }'"),
-                    seen.Inside("nft 'add rule inet conn_guard output tcp flags & (fin | syn | rst | ack) == syn limit rate over 50/second burst 100 packets counter drop'")),
+                    seen.Inside(ShellCommand.Of("nft", "add", "table", "inet", "conn_guard")),
+                    seen.Inside(ShellCommand.Of("nft", "add chain inet conn_guard output { type filter hook output priority 0; policy accept; }")),
+                    seen.Inside(ShellCommand.Of("nft", "add rule inet conn_guard output tcp flags & (fin | syn | rst | ack) == syn limit rate over 50/second burst 100 packets counter drop"))),
             ],
             Settings = ["net.ipv4.tcp_syn_retries"],
         };

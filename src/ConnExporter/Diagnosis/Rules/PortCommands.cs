@@ -5,29 +5,38 @@ using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
-/// <summary>Commands that change the range of ephemeral ports without handing out a port that a service needs.</summary>
+/// <summary>Remedies that change the range of ephemeral ports without handing out a port that a service needs.</summary>
 internal static class PortCommands
 {
     /// <summary>The range that the kernel starts with.</summary>
     public static readonly PortRange Default = new(32768, 60999);
 
-    /// <summary>Listening ports of a range that are not reserved, lowest first.</summary>
+    /// <summary>Ports of a range that something listens on by TCP and that are not reserved, lowest first.</summary>
     public static ImmutableArray<ushort> Unreserved(Observation seen, PortRange range) =>
-        [.. (seen.Listeners?.Rows ?? []).Select(row => ushort.Parse(row.Port, NumberStyles.None, CultureInfo.InvariantCulture)).Distinct()
-            .Where(port => port >= range.First && port <= range.Last && seen.Ports?.Reserved.Contains(port) == false).Order()];
+        [.. (seen.Listeners?.Ports ?? []).Where(port => port >= range.First && port <= range.Last && seen.Ports?.Reserved.Contains(port) == false).Order()];
 
     /// <summary>Reserves ports beside those that are reserved already.</summary>
-    public static string Reserve(Observation seen, PortSet reserved, IEnumerable<ushort> ports) => HostCommand.Sysctl(seen, SettingCatalogue.ReservedPorts, reserved.With(ports).ToString());
+    /// <returns>Null where there is nothing to reserve.</returns>
+    public static SettingStep? Reserve(Observation seen, PortSet reserved, ImmutableArray<ushort> ports)
+    {
+        PortSet all = reserved.With(ports);
+        return ports.IsEmpty ? null : HostCommand.Step(seen, SettingCatalogue.ReservedPorts, all.ToString(), all.CountIn(ushort.MinValue, ushort.MaxValue), SettingWay.Raise);
+    }
 
-    /// <summary>Sets the range, after the listening ports in it were reserved.</summary>
-    public static ImmutableArray<string> SetRange(Observation seen, PortRange range) => SetRange(seen, range, Unreserved(seen, range));
+    /// <summary>Sets the range, after what must be reserved in it was reserved.</summary>
+    /// <param name="seen">Where.</param>
+    /// <param name="remedy">The remedy without its commands.</param>
+    /// <param name="range">The range.</param>
+    /// <returns>None where it is not known what to reserve.</returns>
+    public static IEnumerable<Remedy> SetRange(Observation seen, Remedy remedy, PortRange range) => PortNeeds.Of(seen, range) is { } needs ? SetRange(seen, remedy, range, needs) : [];
 
     /// <summary>Sets the range, after ports were reserved.</summary>
-    public static ImmutableArray<string> SetRange(Observation seen, PortRange range, ImmutableArray<ushort> reserve)
-    {
-        string set = HostCommand.Sysctl(seen, SettingCatalogue.PortRange, string.Create(CultureInfo.InvariantCulture, $"{range.First} {range.Last}"));
-        return reserve.IsEmpty || seen.Ports is not { } ports ? [set] : [Reserve(seen, ports.Reserved, reserve), set];
-    }
+    public static IEnumerable<Remedy> SetRange(Observation seen, Remedy remedy, PortRange range, PortNeeds needs) => seen.Ports is { } ports && ports.Range != range
+        ? HostCommand.Change(
+            remedy with { Notes = needs.Notes },
+            Reserve(seen, ports.Reserved, needs.Ports),
+            HostCommand.Step(seen, SettingCatalogue.PortRange, string.Create(CultureInfo.InvariantCulture, $"{range.First} {range.Last}"), range.Count, SettingWay.Raise))
+        : [];
 
     /// <summary>The range without one end, so that the two ends differ in parity.</summary>
     public static PortRange Even(PortRange range) =>

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using ConnExporter.Kernel.Proc;
 using ConnExporter.Resources;
 
@@ -17,25 +16,24 @@ internal sealed class PortRoom
 
     private readonly Observation seen;
     private readonly PortRange range;
-    private readonly PortSet reserved;
-    private readonly ImmutableArray<ushort> unreserved;
+    private readonly PortNeeds needs;
 
-    private PortRoom(Observation seen, PortRange range, PortSet known, ushort[] listening)
+    private PortRoom(Observation seen, PortRange range, PortSet known, PortNeeds needs)
     {
         this.seen = seen;
         this.range = range;
-        reserved = known.With(listening);
-        unreserved = [.. listening.Where(port => !known.Contains(port))];
+        this.needs = needs;
+        Usable = range.Count - known.With(needs.Ports).CountIn(range.First, range.Last);
     }
 
     /// <summary>Ports that can be handed out then.</summary>
-    public int Usable => range.Count - reserved.CountIn(range.First, range.Last);
+    public int Usable { get; }
 
     /// <summary>The next wider range: 10000 to 65535, where that is in use 1024 to 65535.</summary>
-    /// <returns>Null where there is none, or it is not known what is reserved or who listens.</returns>
+    /// <returns>Null where there is none, it would have no more ports to hand out, or it is not known what is reserved or who listens.</returns>
     public static PortRoom? Wider(Observation seen)
     {
-        if (seen.Ports is not { } ports || ListeningPorts(seen) is not { } listening)
+        if (seen.Ports is not { } ports)
         {
             return null;
         }
@@ -44,26 +42,16 @@ internal sealed class PortRoom
             : ports.Range.Last == Last || ports.Range.First < LowestFirst ? LowestFirst
             : (ushort)(ports.Range.First & ~1);
         var wider = new PortRange(first, Last);
-        return wider.Count > ports.Range.Count ? new PortRoom(seen, wider, ports.Reserved, [.. listening.Where(port => port >= first - Near)]) : null;
+        return wider.Count > ports.Range.Count && PortNeeds.Of(seen, wider with { First = (ushort)(first - Near) }) is { } needs && new PortRoom(seen, wider, ports.Reserved, needs) is { } room
+            && room.Usable > ports.UsableCount ? room : null;
     }
 
     /// <summary>The remedy.</summary>
     /// <param name="instance">What runs out.</param>
     /// <param name="kind">Grace where nothing else helps in time.</param>
-    public Remedy Remedy(ResourceInstance instance, RemedyKind kind) => new("widen_port_range", kind, PortCommands.SetRange(seen, range, unreserved))
-    {
-        Values = [("range", $"{range.First}–{range.Last}"), ("usable", (ulong)Usable)],
-        Buys = instance.TimeWonBy(Usable),
-    };
-
-    private static IEnumerable<ushort>? ListeningPorts(Observation seen)
-    {
-        if (seen.Listeners is null && seen.Census is null)
-        {
-            return null;
-        }
-
-        IEnumerable<string> ports = [.. (seen.Listeners?.Rows ?? []).Select(row => row.Port), .. (seen.Census?.Listeners ?? []).Select(row => row.Port)];
-        return ports.Where(port => ushort.TryParse(port, out _)).Select(ushort.Parse).Distinct();
-    }
+    public IEnumerable<Remedy> Remedy(ResourceInstance instance, RemedyKind kind) => PortCommands.SetRange(
+        seen,
+        new Remedy("widen_port_range", kind) { Values = [("range", $"{range.First}–{range.Last}"), ("usable", (ulong)Usable)], Buys = instance.TimeWonBy(Usable) },
+        range,
+        needs);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ConnExporter.Collectors;
 using ConnExporter.Resources;
 
@@ -8,6 +9,8 @@ namespace ConnExporter.Diagnosis.Rules;
 internal sealed class ProcessStorm() : Rule("process_storm", Severity.Warning)
 {
     private const double Hysteresis = 0.8;
+
+    public override ImmutableArray<Input> Inputs => [Input.Connecting, Input.VisibleProcesses];
 
     public override Verdict? Judge(Observation seen, Severity? held)
     {
@@ -24,7 +27,7 @@ internal sealed class ProcessStorm() : Rule("process_storm", Severity.Warning)
             Holders = [holder],
             Remedies =
             [
-                new Remedy("see_who_forks", RemedyKind.Grace, $"ps -o pid,ppid,user,lstart,comm -p {most.First.Pid}"),
+                new Remedy("see_who_forks", RemedyKind.Grace, ShellCommand.Of("ps", "-o", "pid,ppid,user,lstart,comm", "-p", $"{most.First.Pid}")),
                 new Remedy("one_client_for_all", RemedyKind.Application),
             ],
             Settings = [],

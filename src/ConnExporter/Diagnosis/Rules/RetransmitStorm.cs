@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ConnExporter.Resources;
 
 namespace ConnExporter.Diagnosis.Rules;
@@ -13,6 +14,8 @@ internal sealed class RetransmitStorm() : Rule("retransmit_storm", Severity.Warn
 
     // The first point is hardly ever at the beginning of the window.
     private const double Margin = 0.1;
+
+    public override ImmutableArray<Input> Inputs => [Input.Counter("OutSegs"), Input.Counter("RetransSegs"), Input.Counter("TCPSynRetrans")];
 
     public override bool MustLast => false;
 
@@ -42,8 +45,8 @@ internal sealed class RetransmitStorm() : Rule("retransmit_storm", Severity.Warn
             ],
             Remedies =
             [
-                new Remedy("see_who_retransmits", RemedyKind.Grace, seen.Inside("ss -tni state established")),
-                new Remedy("find_the_loss", RemedyKind.Platform, seen.Inside("ip -s link"), seen.Inside("tc -s qdisc")),
+                new Remedy("see_who_retransmits", RemedyKind.Grace, seen.Inside(ShellCommand.Of("ss", "-tni", "state", "established"))),
+                new Remedy("find_the_loss", RemedyKind.Platform, seen.Inside(ShellCommand.Of("ip", "-s", "link")), seen.Inside(ShellCommand.Of("tc", "-s", "qdisc"))),
             ],
             Settings = ["net.ipv4.tcp_retries2"],
         };

@@ -13,6 +13,8 @@ internal sealed class SlowPeer() : Rule("slow_peer", Severity.Warning)
     // Among very many clients some are always slow: a phone, a paused video.
     private const double Share = 0.01;
 
+    public override ImmutableArray<Input> Inputs => [Input.Census, Input.States];
+
     public override ImmutableArray<string> Causes => ["slow_reader"];
 
     public override Verdict? Judge(Observation seen, Severity? held)
@@ -34,7 +36,7 @@ internal sealed class SlowPeer() : Rule("slow_peer", Severity.Warning)
             Holders = holders,
             Remedies =
             [
-                new Remedy("see_slow_peers", RemedyKind.Grace, seen.Inside("ss -tnpo state established")),
+                new Remedy("see_slow_peers", RemedyKind.Grace, seen.Inside(ShellCommand.Of("ss", "-tnpo", "state", "established"))),
                 new Remedy("write_timeout", RemedyKind.Application),
                 new Remedy("buffer_in_front", RemedyKind.Platform),
             ],

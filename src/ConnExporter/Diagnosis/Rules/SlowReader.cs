@@ -11,6 +11,8 @@ internal sealed class SlowReader() : Rule("slow_reader", Severity.Warning)
     private const double Hysteresis = 0.8;
 
     // Three walks at an interval take a daemon.
+    public override ImmutableArray<Input> Inputs => [Input.Census];
+
     public override bool NeedsHistory => true;
 
     public override Verdict? Judge(Observation seen, Severity? held)
@@ -32,7 +34,7 @@ internal sealed class SlowReader() : Rule("slow_reader", Severity.Warning)
             Holders = holders,
             Remedies =
             [
-                .. pid is null ? Array.Empty<Remedy>() : [new Remedy("see_what_the_reader_does", RemedyKind.Grace, $"ps -L -o tid,stat,pcpu,wchan:32,comm -p {pid}")],
+                .. pid is null ? Array.Empty<Remedy>() : [new Remedy("see_what_the_reader_does", RemedyKind.Grace, ShellCommand.Of("ps", "-L", "-o", "tid,stat,pcpu,wchan:32,comm", "-p", $"{pid}"))],
                 new Remedy("read_in_time", RemedyKind.Application),
             ],
             Settings = ["net.ipv4.tcp_rmem"],

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ConnExporter.Census;
 using ConnExporter.Collectors;
+using ConnExporter.Holders;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Resources;
 
@@ -33,6 +34,22 @@ internal static class SocketHolding
                     .OrderByDescending(row => row.States[(int)known]).Take(Shown)
                     .Select(row => new Holder(row.Key) { Unit = row.Key, Count = row.States[(int)known] }),
             ];
+    }
+
+    /// <summary>That a listener has several holders, and which of them serves it; nothing where one is known.</summary>
+    public static IEnumerable<Fact> OfListener(Observation seen, string address, string port)
+    {
+        if (seen.ListenerOf(address, port)?.Holding is { Maker: { } maker } holding)
+        {
+            yield return new Fact(
+                holding.Evidence == ServerEvidence.HoldsConnections ? "listener_handed_on" : "listener_handed_on_unproven",
+                ("instance", ResourceReadings.Endpoint(address, port)),
+                ("process", holding.Server.Name),
+                ("pid", $"{holding.Server.Pid}"),
+                ("maker", maker.Name),
+                ("maker_pid", $"{maker.Pid}"),
+                ("holders", (ulong)holding.Holders));
+        }
     }
 
     /// <summary>A name for the biggest of them that is good for a label.</summary>

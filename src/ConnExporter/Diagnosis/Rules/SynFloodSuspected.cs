@@ -1,6 +1,7 @@
-using System.Globalization;
+using System.Collections.Immutable;
 using ConnExporter.Collectors;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
@@ -12,6 +13,8 @@ internal sealed class SynFloodSuspected() : Rule("syn_flood_suspected", Severity
 
     // Of the cookies that were sent to somebody real most come back.
     private const double ReturnedByClients = 0.5;
+
+    public override ImmutableArray<Input> Inputs => [Input.Census, Input.Counter("SyncookiesSent"), Input.Counter("SyncookiesRecv")];
 
     public override Verdict? Judge(Observation seen, Severity? held)
     {
@@ -28,10 +31,10 @@ internal sealed class SynFloodSuspected() : Rule("syn_flood_suspected", Severity
             return null;
         }
 
-        double lost = AcceptQueueOverflowing.RateOf(seen.Memory.RiseOf("TCPReqQFullDrop", window));
+        Rise? lost = seen.Memory.RiseOf("TCPReqQFullDrop", window);
         string instance = worst is null ? ResourceInstance.Host : ResourceReadings.Endpoint(worst.Address, worst.Port);
         Holder? holder = worst is null ? null : seen.HolderOfListener(worst.Address, worst.Port);
-        return new Verdict(lost > seen.Thresholds.CriticalDropRate ? Severity.Critical : Severity.Warning, instance)
+        return new Verdict(lost?.SeverityFor(seen.Thresholds) ?? Severity.Warning, instance)
         {
             Evidence =
             [
@@ -44,8 +47,8 @@ internal sealed class SynFloodSuspected() : Rule("syn_flood_suspected", Severity
             Holders = holder is null ? [] : [holder with { Count = worst!.SynQueue }],
             Remedies =
             [
-                new Remedy("enable_syncookies", RemedyKind.Grace, seen.Inside("sysctl -w net.ipv4.tcp_syncookies=1")),
-                new Remedy("give_up_handshakes_sooner", RemedyKind.Grace, seen.Inside("sysctl -w net.ipv4.tcp_synack_retries=2")),
+                .. ListenerRemedies.EnableCookies(seen),
+                .. HostCommand.Change(new Remedy("give_up_handshakes_sooner", RemedyKind.Grace), HostCommand.Lower(seen, SettingCatalogue.SynAckRetries, 2)),
                 .. worst is null ? Array.Empty<Remedy>() : [LimitPerSource(seen, worst.Port)],
                 new Remedy("flood_protection", RemedyKind.Platform),
             ],
@@ -56,14 +59,14 @@ internal sealed class SynFloodSuspected() : Rule("syn_flood_suspected", Severity
     // A table of its own: "nft delete table inet conn_guard" takes it back.
     private static Remedy LimitPerSource(Observation seen, string port)
     {
-        const int PerSource = 100;
+        const string PerSource = "100";
         return new Remedy(
             "limit_per_source",
             RemedyKind.Platform,
-            seen.Inside("nft add table inet conn_guard"),
-            seen.Inside("nft 'add set inet conn_guard per_source { type ipv4_addr; flags dynamic; size 65535; }'"),
-            seen.Inside("nft 'add chain inet conn_guard input { type filter hook input priority 0; policy accept; }'"),
-            seen.Inside(string.Create(CultureInfo.InvariantCulture, $"nft 'add rule inet conn_guard input tcp dport {port} ct state new add @per_source {{ ip saddr ct count over {PerSource} }} counter drop'")))
+            seen.Inside(ShellCommand.Of("nft", "add", "table", "inet", "conn_guard")),
+            seen.Inside(ShellCommand.Of("nft", "add set inet conn_guard per_source { type ipv4_addr; flags dynamic; size 65535; }")),
+            seen.Inside(ShellCommand.Of("nft", "add chain inet conn_guard input { type filter hook input priority 0; policy accept; }")),
+            seen.Inside(ShellCommand.Of("nft", "add", "rule", "inet", "conn_guard", "input", "tcp", "dport", port, "ct", "state", "new", "add", "@per_source", "{ ip saddr ct count over " + PerSource + " }", "counter", "drop")))
         {
             Values = [("count", PerSource)],
         };

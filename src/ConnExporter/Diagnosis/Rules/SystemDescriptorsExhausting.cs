@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using ConnExporter.Collectors;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
@@ -11,25 +13,34 @@ internal sealed class SystemDescriptorsExhausting() : ExhaustingRule("system_des
     // A struct file with what hangs on it.
     private const double FileBytes = 1024;
 
-    protected override Verdict Explain(Observation seen, Severity severity, ResourceInstance instance)
+    public override ImmutableArray<Input> Inputs => [Input.Descriptors];
+
+    /// <summary>What helps.</summary>
+    public static IEnumerable<Remedy> Remedies(Observation seen, Severity severity, ResourceInstance instance)
     {
-        ulong larger = (ulong)instance.Limit * 2;
-        var raise = new Remedy("raise_file_max", severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room, HostCommand.SysctlOfHost("fs.file-max", $"{larger}"))
-        {
-            Values = [("limit", larger), ("memory", new Bytes(larger * FileBytes))],
-            Buys = instance.TimeWonBy(larger),
-        };
-        var find = new Remedy("find_descriptor_holders", RemedyKind.Application);
-        return new Verdict(severity, instance.Name)
-        {
-            Evidence = UsedAndForecast("descriptors_of_host", instance),
-            Holders =
+        ulong larger = (ulong)instance.Roomy;
+        return
+        [
+            new Remedy("find_descriptor_holders", RemedyKind.Application),
+            .. HostCommand.Change(
+                new Remedy("raise_file_max", KindOfRoom(seen, severity, instance))
+                {
+                    Values = [("limit", larger), ("memory", new Bytes(larger * FileBytes))],
+                    Buys = instance.TimeWonBy(larger),
+                },
+                HostCommand.Raise(seen, SettingCatalogue.FileMax, larger)),
+        ];
+    }
+
+    protected override Verdict Explain(Observation seen, Severity severity, ResourceInstance instance) => new(severity, instance.Name)
+    {
+        Evidence = UsedAndForecast("descriptors_of_host", instance),
+        Holders =
             [
                 .. (seen.Processes?.Rows ?? []).Where(row => row.Process != Labels.Other).OrderByDescending(row => row.Descriptors).Take(HoldersShown)
                     .Select(row => Holder.Of(row.Process, row.Unit) with { Count = row.Descriptors, ProcessId = row.Processes == 1 ? row.WorstProcessId : null, StartedAt = row.Processes == 1 ? seen.StartOf(row.WorstStartTicks) : null }),
             ],
-            Remedies = raise.Kind == RemedyKind.Grace ? [raise, find] : [find, raise],
-            Settings = ["fs.file-max", "fs.nr_open"],
-        };
-    }
+        Remedies = InOrder(Remedies(seen, severity, instance)),
+        Settings = ["fs.file-max", "fs.nr_open"],
+    };
 }

@@ -1,10 +1,14 @@
+using System.Collections.Immutable;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
 /// <summary>Sockets close without TIME_WAIT because tcp_max_tw_buckets is reached: old segments can hit new connections (docs/kernel-facts.md §3).</summary>
 internal sealed class TimeWaitBucketOverflow() : Rule("time_wait_bucket_overflow", Severity.Info, Severity.Warning)
 {
+    public override ImmutableArray<Input> Inputs => [Input.TimeWaitLimit, Input.Counter("TCPTimeWaitOverflow")];
+
     public override bool MustLast => false;
 
     public override Verdict? Judge(Observation seen, Severity? held)
@@ -27,7 +31,9 @@ internal sealed class TimeWaitBucketOverflow() : Rule("time_wait_bucket_overflow
             Remedies =
             [
                 new Remedy("reuse_connections", RemedyKind.Application),
-                .. limit is > 0 and { } known ? (Remedy[])[new Remedy("raise_time_wait_buckets", RemedyKind.Room, HostCommand.Sysctl(seen, "net.ipv4.tcp_max_tw_buckets", $"{Math.Max(known * 2, 65_536)}"))] : [],
+                .. limit is > 0 and { } known
+                    ? HostCommand.Change(new Remedy("raise_time_wait_buckets", RemedyKind.Room), HostCommand.Raise(seen, SettingCatalogue.MaxTimeWait, Math.Max((ulong)(buckets?.Roomy ?? known * 2.0), 65_536)))
+                    : [],
             ],
             Settings = ["net.ipv4.tcp_max_tw_buckets"],
         };

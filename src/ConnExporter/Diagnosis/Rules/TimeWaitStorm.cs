@@ -1,6 +1,9 @@
+using System.Collections.Immutable;
+using ConnExporter.Census;
 using ConnExporter.Collectors;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
 
@@ -15,6 +18,11 @@ internal sealed class TimeWaitStorm() : Rule("time_wait_storm", Severity.Info, S
 
     private const double HalfThePorts = 0.5;
 
+    /// <summary>Seconds: twice what a segment that was sent again is commonly under way.</summary>
+    public const ulong Short = 15;
+
+    public override ImmutableArray<Input> Inputs => [Input.States, Input.Census, Input.Ports];
+
     public override Verdict? Judge(Observation seen, Severity? held)
     {
         CensusReading.DestinationRow? worst = seen.Census?.Destinations.Where(row => row.Port != Labels.Other).MaxBy(row => row.TimeWait);
@@ -27,11 +35,37 @@ internal sealed class TimeWaitStorm() : Rule("time_wait_storm", Severity.Info, S
         return seen.States is { } states && states[TcpState.TimeWait] >= many
             ? new Verdict(Severity.Info, ResourceInstance.Host)
             {
-                Evidence = [new Fact("time_wait_total", ("waiting", states[TcpState.TimeWait]), ("established", states[TcpState.Established])), new Fact("time_wait_is_no_fault")],
+                Evidence = [new Fact("time_wait_total", ("waiting", states[TcpState.TimeWait]), ("established", states[TcpState.Established])), .. Length(seen), new Fact("time_wait_is_no_fault")],
                 Settings = ["net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_tw_reuse"],
             }
             : null;
     }
+
+    /// <summary>
+    /// How long TIME_WAIT lasts in a network namespace: 60 s in the mainline kernel, a sysctl of the namespace in that of Alibaba Cloud Linux 2 and 3.
+    /// Null where the kernel has the sysctl, or that is not known, and the namespace's own value was not read.
+    /// </summary>
+    public static TimeSpan? LengthOf(Observation seen) => seen.Census?.TimeWaitLength
+        ?? (seen.Host.Settings is not { } settings ? null
+        : settings.Number(SettingCatalogue.TimeWaitTimeout) is not { } seconds ? TimeWaitReuse.MainlineLength
+        : seen.IsOwn ? TimeSpan.FromSeconds(seconds)
+        : null);
+
+    private static IEnumerable<Fact> Length(Observation seen) => LengthOf(seen) is { } length ? [new Fact("time_wait_length", ("length", length))] : [];
+
+    /// <summary>Lets connect() take over TIME_WAIT.</summary>
+    /// <returns>None where it may already.</returns>
+    public static IEnumerable<Remedy> ReuseOf(Observation seen, ulong waiting, TimeSpan? buys = null) => HostCommand.Change(
+        new Remedy("reuse_time_wait", RemedyKind.Reuse) { Values = [("waiting", waiting)], Buys = buys },
+        seen.NumberOf(SettingCatalogue.Timestamps) > 0 ? null : HostCommand.Set(seen, SettingCatalogue.Timestamps, 1),
+        HostCommand.Set(seen, SettingCatalogue.TimeWaitReuse, 1));
+
+    // Only where the kernel has it, and of our own namespace, whose setting was read.
+    private static IEnumerable<Remedy> Shorter(Observation seen) => seen.Settings?.Number(SettingCatalogue.TimeWaitTimeout) is > Short and { } seconds
+        ? HostCommand.Change(
+            new Remedy("shorter_time_wait", RemedyKind.Reuse) { Values = [("length", TimeSpan.FromSeconds(seconds)), ("shorter", TimeSpan.FromSeconds(Short))] },
+            HostCommand.Lower(seen, SettingCatalogue.TimeWaitTimeout, Short))
+        : [];
 
     private static Verdict Warn(Observation seen, CensusReading.DestinationRow worst, int usable)
     {
@@ -44,11 +78,9 @@ internal sealed class TimeWaitStorm() : Rule("time_wait_storm", Severity.Info, S
             Remedies =
             [
                 new Remedy("reuse_connections", RemedyKind.Application),
-                .. PortRoom.Wider(seen) is { } wider ? (Remedy[])[wider.Remedy(instance, RemedyKind.Room)] : [],
-                new Remedy("reuse_time_wait", RemedyKind.Reuse, HostCommand.Sysctl(seen, "net.ipv4.tcp_timestamps", "1"), HostCommand.Sysctl(seen, "net.ipv4.tcp_tw_reuse", "1"))
-                {
-                    Values = [("waiting", worst.TimeWait)],
-                },
+                .. PortRoom.Wider(seen)?.Remedy(instance, RemedyKind.Room) ?? [],
+                .. ReuseOf(seen, worst.TimeWait),
+                .. Shorter(seen),
             ],
             Settings = ["net.ipv4.ip_local_port_range", "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"],
         };

@@ -10,6 +10,8 @@ internal sealed class TooManyEstablished() : Rule("too_many_established", Severi
 {
     private const double Hysteresis = 0.95;
 
+    public override ImmutableArray<Input> Inputs => [Input.States];
+
     public override Verdict? Judge(Observation seen, Severity? held)
     {
         if (seen.States?[TcpState.Established] is not { } count || count < seen.Thresholds.Established * (held is null ? 1 : Hysteresis))

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using ConnExporter.Kernel;
 using ConnExporter.Web.Connections;
+using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Http;
 
 namespace ConnExporter.Web.Access;
@@ -46,6 +47,12 @@ internal sealed class AccessGate
             context.Response.Headers.Connection = "close";
         }
 
+        if (connection is { IsLocal: true } && context.Request.Path != StatusRoutes.DiagnosisPath)
+        {
+            await TurnAwayAsync(context, StatusCodes.Status404NotFound, null, $"on this socket there is only {StatusRoutes.DiagnosisPath}\n");
+            return;
+        }
+
         if (access is not null && !await IsLetInAsync(context, connection, access))
         {
             return;
@@ -80,7 +87,7 @@ internal sealed class AccessGate
             context.Response.Headers[name] = value;
         }
 
-        if (connection is { IsOurs: true })
+        if (connection is { IsOurs: true } or { IsLocal: true })
         {
             return true;
         }
@@ -99,7 +106,7 @@ internal sealed class AccessGate
         }
 
         string? authorization = context.Request.Headers.Authorization.Count == 1 ? context.Request.Headers.Authorization[0] : null;
-        (PasswordVerdict verdict, wait) = await allowed.Passwords!.CheckAsync(authorization, client);
+        (PasswordVerdict verdict, wait) = await allowed.Passwords.CheckAsync(authorization, client);
         switch (verdict)
         {
             case PasswordVerdict.Right:

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using System.Text.Unicode;
 using ConnExporter.Counting;
 using ConnExporter.Kernel;
 
@@ -36,7 +37,6 @@ internal sealed class Passwords : IDisposable
     /// <summary>A client's guesses come back one by one in this time.</summary>
     public static readonly TimeSpan GuessInterval = TimeSpan.FromSeconds(2);
 
-    private readonly PasswordHash hash;
     private readonly TimeProvider time;
     private readonly HashSeed seed = HashSeed.Random();
     private readonly RequestBuckets buckets;
@@ -48,10 +48,8 @@ internal sealed class Passwords : IDisposable
     private bool ended;
 
     /// <summary>Starts the thread.</summary>
-    /// <exception cref="NotSupportedException">There is no bcrypt on this host.</exception>
     public Passwords(TimeProvider time)
     {
-        hash = new PasswordHash();
         this.time = time;
         buckets = new RequestBuckets(GuessInterval, Guesses, ClientBound, time);
         thread = new Thread(Run) { IsBackground = true, Name = "passwords" };
@@ -97,8 +95,8 @@ internal sealed class Passwords : IDisposable
             return new((PasswordVerdict.TooMany, wait));
         }
 
-        // For C it would end at a NUL; such a one is hashed all the same, and never right.
-        bool impossible = password.Contains((byte)0) || password.Length > LongestPassword || !now.Users.ContainsKey(name);
+        // What makes hashes ends a password at a NUL, and takes text only; others are hashed as nothing, and never right.
+        bool impossible = password.Contains((byte)0) || password.Length > LongestPassword || !Utf8.IsValid(password) || !now.Users.ContainsKey(name);
         string setting = impossible ? now.Decoy(name, seed) : now.Users[name];
         var check = new Check(name, password, setting, impossible, client);
         lock (gate)
@@ -172,8 +170,8 @@ internal sealed class Passwords : IDisposable
             bool right = false;
             try
             {
-                string? computed = hash.Compute(check.Impossible ? [] : check.Password, check.Setting);
-                right = !check.Impossible && computed is not null && IsSame(Encoding.ASCII.GetBytes(check.Setting), Encoding.ASCII.GetBytes(computed));
+                bool isSame = BCrypt.Net.BCrypt.Verify(check.Impossible ? "" : Encoding.UTF8.GetString(check.Password), check.Setting);
+                right = isSame && !check.Impossible;
                 Hashed++;
             }
             finally
@@ -191,8 +189,6 @@ internal sealed class Passwords : IDisposable
                 Rest(RestFactor * (ThreadClock.CpuTime() - before));
             }
         }
-
-        hash.Dispose();
     }
 
     private void Remember(Check check)

@@ -8,7 +8,7 @@ using System.Text;
 namespace ConnExporter.Web.Access;
 
 /// <summary>Certificate, key and rules of one moment, ready for handshakes. Never changed: another takes its place whole.</summary>
-/// <remarks>The only file that touches cryptography: a daemon without TLS starts on a host without OpenSSL.</remarks>
+/// <remarks>Nothing but this and what it asks touches cryptography: a daemon without TLS starts on a host without OpenSSL.</remarks>
 internal sealed class TlsMaterial
 {
     private const string ClientAuthenticationUse = "1.3.6.1.5.5.7.3.2";
@@ -33,14 +33,13 @@ internal sealed class TlsMaterial
     public DateTimeOffset Expires { get; }
 
     /// <summary>Reads what the configuration names.</summary>
-    /// <exception cref="AccessFilesException">A file cannot be read, holds something else, or certificate and key do not belong together.</exception>
+    /// <exception cref="AccessFilesException">A file cannot be read, holds something else, certificate and key do not belong together, or no handshake could use them.</exception>
     public static TlsMaterial Load(TlsConfig config)
     {
-        (X509Certificate2 certificate, X509Certificate2Collection between) = LoadPair(config);
+        (X509Certificate2 certificate, SslStreamCertificateContext pair) = LoadPair(config);
         var options = new SslServerAuthenticationOptions
         {
-            // Offline: intermediate certificates and revocation answers are never fetched.
-            ServerCertificateContext = SslStreamCertificateContext.Create(certificate, between, offline: true),
+            ServerCertificateContext = pair,
             EnabledSslProtocols = config.Versions,
             ApplicationProtocols = [SslApplicationProtocol.Http11],
             ClientCertificateRequired = config.ClientAuthentication != ClientAuthentication.NoClientCert,
@@ -55,25 +54,36 @@ internal sealed class TlsMaterial
             options.CipherSuitesPolicy = new CipherSuitesPolicy(config.CipherSuites.Select(Enum.Parse<TlsCipherSuite>).Union(Tls13Suites));
         }
 
+        if (HandshakeTrial.Failure(options) is { } failure)
+        {
+            throw new AccessFilesException($"{config.Certificate.Place}: no handshake can use {config.Certificate.Path ?? "the certificate"}: {failure}");
+        }
+
         var material = new TlsMaterial(config, options, new DateTimeOffset(certificate.NotAfter.ToUniversalTime()));
         if (options.ClientCertificateRequired)
         {
             options.CertificateChainPolicy = ClientPolicy(config);
-            options.RemoteCertificateValidationCallback = (_, client, _, errors) => material.Accepts(client, errors);
+            options.RemoteCertificateValidationCallback = (_, client, chain, errors) => material.Refusal(client, chain, errors) is not { } refusal || Handshake.Refused(refusal);
         }
 
         return material;
     }
 
-    private bool Accepts(X509Certificate? client, SslPolicyErrors errors)
+    // Null where the client is let in.
+    private string? Refusal(X509Certificate? client, X509Chain? chain, SslPolicyErrors errors)
     {
         if (client is not X509Certificate2 certificate)
         {
-            return config.ClientAuthentication is ClientAuthentication.RequestClientCert or ClientAuthentication.VerifyClientCertIfGiven;
+            return config.ClientAuthentication is ClientAuthentication.RequestClientCert or ClientAuthentication.VerifyClientCertIfGiven ? null : "it showed no certificate";
         }
 
-        bool verified = errors == SslPolicyErrors.None || config.ClientAuthentication is ClientAuthentication.RequestClientCert or ClientAuthentication.RequireAnyClientCert;
-        return verified && (config.AllowedNames.IsEmpty || NamesOf(certificate).Any(name => config.AllowedNames.Contains(name)));
+        if (errors != SslPolicyErrors.None && config.ClientAuthentication is not (ClientAuthentication.RequestClientCert or ClientAuthentication.RequireAnyClientCert))
+        {
+            IEnumerable<X509ChainStatusFlags> why = chain?.ChainStatus.Select(status => status.Status) ?? [];
+            return $"its certificate cannot be verified ({string.Join(", ", why.Distinct().Order().DefaultIfEmpty())})";
+        }
+
+        return config.AllowedNames.IsEmpty || NamesOf(certificate).Any(name => config.AllowedNames.Contains(name)) ? null : "its certificate has none of the names in client_allowed_sans";
     }
 
     private static X509ChainPolicy ClientPolicy(TlsConfig config)
@@ -83,52 +93,50 @@ internal sealed class TlsMaterial
         if (config.ClientAuthority is { } authority)
         {
             policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-            try
-            {
-                policy.CustomTrustStore.ImportFromPem(Read(authority));
-            }
-            catch (CryptographicException e)
-            {
-                throw new AccessFilesException($"{authority.Place}: {e.Message}");
-            }
-
-            if (policy.CustomTrustStore.Count == 0)
-            {
-                throw new AccessFilesException($"{authority.Place}: no certificate in {authority.Path ?? "it"} (expected PEM, '-----BEGIN CERTIFICATE-----')");
-            }
+            policy.CustomTrustStore.AddRange(Certificates(authority, Read(authority)));
         }
 
         return policy;
     }
 
-    private static (X509Certificate2 Certificate, X509Certificate2Collection Between) LoadPair(TlsConfig config)
+    private static (X509Certificate2 Certificate, SslStreamCertificateContext Pair) LoadPair(TlsConfig config)
     {
-        string certificate = Read(config.Certificate);
+        string pem = Read(config.Certificate);
         string key = Read(config.Key);
-        var all = new X509Certificate2Collection();
+        X509Certificate2Collection all = Certificates(config.Certificate, pem);
+        return Understood(
+            () =>
+            {
+                // The first is the server's; it is refused where the key is not its own. Offline: intermediate certificates and revocation answers are never fetched.
+                var certificate = X509Certificate2.CreateFromPem(pem, key);
+                return (certificate, SslStreamCertificateContext.Create(certificate, [.. all.Skip(1)], offline: true));
+            },
+            e => $"{config.Key.Place}: {config.Key.Path ?? "the key"} cannot be used with the certificate: {PairComplaint.Of(all, key) ?? e.Message}");
+    }
+
+    private static X509Certificate2Collection Certificates(PemSource source, string pem)
+    {
+        X509Certificate2Collection all = Understood(
+            () =>
+            {
+                X509Certificate2Collection found = [];
+                found.ImportFromPem(pem);
+                return found;
+            },
+            e => $"{source.Place}: {source.Path ?? "the certificate"}: {e.Message}");
+        return all.Count > 0 ? all : throw new AccessFilesException($"{source.Place}: no certificate in {source.Path ?? "it"} (expected PEM, '-----BEGIN CERTIFICATE-----')");
+    }
+
+    // The framework has many kinds of exceptions for what cannot be used in a file, and they change with its version: none of them is a defect of ours.
+    private static T Understood<T>(Func<T> read, Func<Exception, string> complaint)
+    {
         try
         {
-            all.ImportFromPem(certificate);
+            return read();
         }
-        catch (CryptographicException e)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw new AccessFilesException($"{config.Certificate.Place}: {config.Certificate.Path}: {e.Message}");
-        }
-
-        if (all.Count == 0)
-        {
-            throw new AccessFilesException($"{config.Certificate.Place}: no certificate in {config.Certificate.Path ?? "it"} (expected PEM, '-----BEGIN CERTIFICATE-----')");
-        }
-
-        all.RemoveAt(0);
-        try
-        {
-            // The first is the server's; it is refused where the key is not its own.
-            return (X509Certificate2.CreateFromPem(certificate, key), all);
-        }
-        catch (CryptographicException e)
-        {
-            throw new AccessFilesException($"{config.Key.Place}: {config.Key.Path ?? "the key"} cannot be used with the certificate: {e.Message}");
+            throw new AccessFilesException(complaint(e));
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed class WebAccess : IDisposable
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly Lock gate = new();
-    private readonly Passwords? passwords;
+    private readonly Passwords passwords;
     private ImmutableArray<FileStamp> stamps;
     private (string Message, long At)? logged;
     private long triedAt;
@@ -32,19 +32,10 @@ internal sealed class WebAccess : IDisposable
         this.log = log;
         this.stamps = stamps;
         state = new State(config, tls, LastLoadOk: true);
-        try
-        {
-            // Its thread is started now or never: under pressure there may be none to be had.
-            passwords = new Passwords(time);
-            passwords.Use(config.Users);
-        }
-        catch (NotSupportedException e)
-        {
-            if (!config.Users.IsEmpty)
-            {
-                throw new AccessFilesException($"{path}: basic_auth_users: {e.Message}");
-            }
-        }
+
+        // Its thread is started now or never: under pressure there may be none to be had.
+        passwords = new Passwords(time);
+        passwords.Use(config.Users);
     }
 
     /// <summary>The configuration in force.</summary>
@@ -56,8 +47,8 @@ internal sealed class WebAccess : IDisposable
     /// <summary>Whether what is in force is what the files say.</summary>
     public bool LastLoadOk => state.LastLoadOk;
 
-    /// <summary>Who checks passwords; null where no user is known and none can be.</summary>
-    public Passwords? Passwords => passwords;
+    /// <summary>Who checks passwords.</summary>
+    public Passwords Passwords => passwords;
 
     /// <summary>Reads everything for the first time.</summary>
     /// <exception cref="ConfigurationException">The file cannot be used.</exception>
@@ -72,7 +63,15 @@ internal sealed class WebAccess : IDisposable
         return new WebAccess(path, time, log, config, config.Tls is null ? null : LoadFirst(config.Tls), seen);
     }
 
-    /// <summary>Reads everything again if a file has changed, or the last time failed a while ago.</summary>
+    /// <summary>The files are being read and do not come: what is in force may not be the newest.</summary>
+    /// <param name="duration">For how long.</param>
+    public void Held(TimeSpan duration)
+    {
+        state = state with { LastLoadOk = false };
+        log.Error("The web configuration cannot be read again, the disk has not answered for {Seconds} s; the old one stays in force: {Path}", duration.TotalSeconds, path);
+    }
+
+    /// <summary>Reads everything again if a file has changed, or the last time failed a while ago. For one thread, which a disk that hangs may hold.</summary>
     public void Check()
     {
         lock (gate)
@@ -85,7 +84,7 @@ internal sealed class WebAccess : IDisposable
         }
     }
 
-    /// <summary>Reads everything again.</summary>
+    /// <summary>Reads everything again. For the same thread.</summary>
     public void Reload()
     {
         lock (gate)
@@ -103,14 +102,9 @@ internal sealed class WebAccess : IDisposable
                     throw new ConfigurationException($"{path}: to {(config.Tls is null ? "stop" : "begin")} speaking TLS takes a restart");
                 }
 
-                if (!config.Users.IsEmpty && passwords is null)
-                {
-                    throw new AccessFilesException($"{path}: basic_auth_users: there is no bcrypt on this host");
-                }
-
                 ImmutableArray<FileStamp> read = [stamps[0], .. FilesOf(config).Select(FileStamp.Of)];
                 TlsMaterial? tls = config.Tls is null ? null : TlsMaterial.Load(config.Tls);
-                passwords?.Use(config.Users);
+                passwords.Use(config.Users);
                 stamps = read;
                 state = new State(config, tls, LastLoadOk: true);
                 logged = null;
@@ -125,10 +119,16 @@ internal sealed class WebAccess : IDisposable
                     log.Error("The web configuration was read again and cannot be used; the old one stays in force: {Failure}", e.Message);
                 }
             }
+            catch
+            {
+                // A defect, which the thread tells of; what is in force is not the newest all the same.
+                state = before with { LastLoadOk = false };
+                throw;
+            }
         }
     }
 
-    public void Dispose() => passwords?.Dispose();
+    public void Dispose() => passwords.Dispose();
 
     private static TlsMaterial LoadFirst(TlsConfig tls) => TlsLibrary.IsThere
         ? TlsMaterial.Load(tls)

@@ -285,7 +285,7 @@ internal static class WebConfigFile
 
         public string File { get; }
 
-        public bool IsEmpty => entries.Count == 0;
+        public bool IsEmpty => entries.Keys.All(key => Find(key) is null);
 
         public IEnumerable<string> Keys => entries.Keys;
 
@@ -297,7 +297,7 @@ internal static class WebConfigFile
             _ => throw Complaint(key, "expected a mapping of keys to values"),
         };
 
-        /// <summary>The value of a key; null where it is missing or blank.</summary>
+        /// <summary>The value of a key; null where it is missing, blank or null.</summary>
         public string? Text(string key) => Find(key) switch
         {
             null => null,
@@ -307,7 +307,7 @@ internal static class WebConfigFile
 
         public void Switch(string key)
         {
-            if (Text(key) is not (null or "true" or "false"))
+            if (Text(key) is not (null or "true" or "false") && YamlScalar.Boolean(Find(key)!) is null)
             {
                 throw Wrong(key, "expected true or false");
             }
@@ -354,7 +354,7 @@ internal static class WebConfigFile
         /// <summary>The complaint about a key that is not there.</summary>
         public ConfigurationException Missing(string key) => new($"{File}: {prefix}{key} is missing");
 
-        private YamlNode? Find(string key) => entries.TryGetValue(key, out (YamlNode Value, long Line) entry) && entry.Value is not YamlScalarNode { Value: null or "" } ? entry.Value : null;
+        private YamlNode? Find(string key) => entries.TryGetValue(key, out (YamlNode Value, long Line) entry) && !(entry.Value is YamlScalarNode { Value: null or "" } || YamlScalar.IsNull(entry.Value)) ? entry.Value : null;
     }
 
     private readonly record struct Item(string Place, string Text)

@@ -16,6 +16,7 @@ internal sealed class GuardedListener : IConnectionListener
     // What the daemon itself may need at any time: a sampled file, a thread's pipe.
     private const int KeptForOthers = 16;
     private const int ShedsInARow = 64;
+    private const uint Root = 0;
 
     // Each failure costs about as much as a page; the longest pause is also how late the first one is let in when there are descriptors again.
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
@@ -23,6 +24,7 @@ internal sealed class GuardedListener : IConnectionListener
     private static readonly TimeSpan PauseAfterSheds = TimeSpan.FromMilliseconds(10);
 
     private readonly Socket listener;
+    private readonly bool isLocal;
     private readonly SocketConnectionContextFactory connections;
     private readonly DescriptorReserve reserve;
     private readonly ConnectionTable table;
@@ -33,9 +35,10 @@ internal sealed class GuardedListener : IConnectionListener
     private int sheds;
 
     public GuardedListener(
-        Socket listener, Socket? warm, SocketConnectionContextFactory connections, DescriptorReserve reserve, ConnectionTable table, WebCounters counters, TimeProvider time)
+        Socket listener, Socket? warm, SocketConnectionContextFactory connections, DescriptorReserve reserve, ConnectionTable table, WebCounters counters, TimeProvider time, bool isLocal = false)
     {
         this.listener = listener;
+        this.isLocal = isLocal;
         this.warm = warm;
         this.connections = connections;
         this.reserve = reserve;
@@ -124,6 +127,13 @@ internal sealed class GuardedListener : IConnectionListener
                 return null;
             }
 
+            // Its permissions keep others out already; they could be changed.
+            if (isLocal && !(PeerUser.Of(socket) is { } user && (user == Root || user == FileOwner.Own)))
+            {
+                Shed(socket);
+                return null;
+            }
+
             var remote = socket.RemoteEndPoint as IPEndPoint;
             InetAddress client = ClientKey.Of(remote?.Address);
             if (!table.MakePlace(client, remote is not null))
@@ -150,7 +160,7 @@ internal sealed class GuardedListener : IConnectionListener
     private ConnectionContext Track(Socket socket, InetAddress client, bool isTcp, bool isOurs)
     {
         ConnectionContext connection = connections.Create(socket);
-        var tracked = new TrackedConnection(connection, socket, client, isTcp, isOurs, time.GetTimestamp());
+        var tracked = new TrackedConnection(connection, socket, client, isTcp, isOurs, time.GetTimestamp(), isLocal && !isOurs);
         table.Add(tracked);
         connection.Features.Set(tracked);
         connection.ConnectionClosed.UnsafeRegister(_ => table.Remove(tracked), null);

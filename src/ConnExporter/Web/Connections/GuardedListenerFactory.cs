@@ -18,39 +18,80 @@ internal sealed class GuardedListenerFactory : IConnectionListenerFactory, IDisp
     private readonly TimeProvider time;
     private readonly SocketConnectionContextFactory connections = new(new SocketConnectionFactoryOptions(), NullLogger<SocketConnectionContextFactory>.Instance);
     private readonly DescriptorReserve reserve = new(GuardedListener.ReserveSize);
+    private readonly List<UnixListener> made = [];
+    private readonly List<EndPoint> bound = [];
+    private readonly BindFailure failure;
     private Socket? warm;
+    private UnixListener? diagnose;
+    private string? diagnosePath;
 
-    public GuardedListenerFactory(ConnectionTable table, WebCounters counters, TimeProvider time)
+    /// <summary>A factory that has bound nothing yet.</summary>
+    /// <param name="table">Where connections are entered.</param>
+    /// <param name="counters">What was refused is counted there.</param>
+    /// <param name="failure">Says why an address cannot be listened on.</param>
+    /// <param name="time">The clock.</param>
+    public GuardedListenerFactory(ConnectionTable table, WebCounters counters, BindFailure failure, TimeProvider time)
     {
+        this.failure = failure;
         this.table = table;
         this.counters = counters;
         this.time = time;
     }
 
+    /// <summary>Takes the address of the socket of <c>diagnose</c>, for nobody but this user. Connections wait until it is bound like any other.</summary>
+    /// <param name="path">Its absolute path, in a directory that is there.</param>
+    /// <exception cref="UnixListenerException">It cannot be taken; the message says why.</exception>
+    public void OpenLocal(string path)
+    {
+        diagnose = UnixListener.Listen(path, Backlog, ownerOnly: true);
+        made.Add(diagnose);
+        diagnosePath = path;
+    }
+
+    /// <summary>Binds one address.</summary>
+    /// <exception cref="ListenException">It cannot be listened on.</exception>
+    /// <exception cref="SocketException">This host has no IPv6: Kestrel tries the same port with IPv4.</exception>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
-        Socket socket = Open(endpoint);
+        bool isLocal = diagnose is not null && endpoint is UnixDomainSocketEndPoint && endpoint.ToString() == diagnosePath;
+        Socket socket;
         try
         {
-            socket.Listen(Backlog);
+            socket = isLocal ? diagnose!.Socket : Open(endpoint);
         }
-        catch (SocketException)
+        catch (SocketException e) when (!BindFailure.IsForWantOfIPv6(endpoint, e))
         {
-            socket.Dispose();
-            throw;
+            throw failure.Of(endpoint, e, bound);
+        }
+        catch (UnixListenerException e)
+        {
+            throw new ListenException(BindFailure.Name(endpoint), e.Message, e);
         }
 
+        bound.Add(socket.LocalEndPoint!);
+
         // The first listener gets the connection by which everything is tried once.
-        (Socket Server, Socket Client)? pair = warm is null ? ConnectedPair() : null;
+        (Socket Server, Socket Client)? pair = warm is null ? SocketPair.Connect() : null;
         warm ??= pair?.Client;
-        return ValueTask.FromResult<IConnectionListener>(new GuardedListener(socket, pair?.Server, connections, reserve, table, counters, time));
+        return ValueTask.FromResult<IConnectionListener>(new GuardedListener(socket, pair?.Server, connections, reserve, table, counters, time, isLocal));
     }
 
     /// <summary>The other end of the connection that the first listener serves at once. Whoever takes it closes it.</summary>
     public Socket TakeWarmUpConnection() => warm ?? throw new InvalidOperationException("nothing listens yet");
 
+    /// <summary>Closes what is open, and removes the files of its Unix sockets where they are still those that it made.</summary>
     public void Dispose()
     {
+        foreach (UnixListener one in made)
+        {
+            if (one.Remove() is { } left)
+            {
+                failure.Log.Warning("The file of a Unix socket stays behind: {Failure}", left);
+            }
+
+            one.Dispose();
+        }
+
         connections.Dispose();
         reserve.Dispose();
         warm?.Dispose();
@@ -59,50 +100,25 @@ internal sealed class GuardedListenerFactory : IConnectionListenerFactory, IDisp
     // As long as the kernel allows (net.core.somaxconn): what waits there costs us nothing.
     private const int Backlog = 4096;
 
-    private static Socket Open(EndPoint endpoint)
+    private Socket Open(EndPoint endpoint)
     {
-        if (endpoint is UnixDomainSocketEndPoint local)
+        if (endpoint is UnixDomainSocketEndPoint)
         {
-            RemoveLeftOver(local);
+            var listener = UnixListener.Listen(endpoint.ToString()!, Backlog);
+            made.Add(listener);
+            return listener.Socket;
         }
 
+        Socket socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
         try
         {
-            return SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-        {
-            throw new AddressInUseException(e.Message, e);
-        }
-    }
-
-    // The file of a daemon that was killed stays behind and would be in the way; one that somebody listens on is his.
-    private static void RemoveLeftOver(UnixDomainSocketEndPoint endpoint)
-    {
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            probe.Connect(endpoint);
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-        {
-            File.Delete(endpoint.ToString());
+            socket.Listen(Backlog);
+            return socket;
         }
         catch (SocketException)
         {
-            // There is none, or it cannot be reached: bind() will tell.
+            socket.Dispose();
+            throw;
         }
-    }
-
-    // By way of an address that is nobody else's and takes neither a port nor a file.
-    private static (Socket Server, Socket Client) ConnectedPair()
-    {
-        var endpoint = new UnixDomainSocketEndPoint($"\0conn-exporter-{Guid.NewGuid():N}");
-        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(endpoint);
-        listener.Listen(1);
-        var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        client.Connect(endpoint);
-        return (listener.Accept(), client);
     }
 }

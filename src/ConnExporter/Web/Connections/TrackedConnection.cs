@@ -13,13 +13,14 @@ internal sealed class TrackedConnection
     private int answered;
     private int requests;
 
-    public TrackedConnection(ConnectionContext context, Socket socket, InetAddress client, bool isTcp, bool isOurs, long now)
+    public TrackedConnection(ConnectionContext context, Socket socket, InetAddress client, bool isTcp, bool isOurs, long now, bool isLocal = false)
     {
         this.context = context;
         Socket = socket;
         Client = client;
         IsTcp = isTcp;
         IsOurs = isOurs;
+        IsLocal = isLocal;
         AcceptedAt = now;
         lastRequest = now;
         Progress = (now, 0);
@@ -34,6 +35,9 @@ internal sealed class TrackedConnection
 
     /// <summary>Whether it is the one by which the daemon warms up. Nobody else can make such a one: its other end never left this process.</summary>
     public bool IsOurs { get; }
+
+    /// <summary>Whether it came by the socket of <c>diagnose</c>, from root or our own user. It is told the diagnosis, without a password, and nothing else.</summary>
+    public bool IsLocal { get; }
 
     public long AcceptedAt { get; }
 

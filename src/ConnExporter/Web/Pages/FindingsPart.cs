@@ -1,5 +1,6 @@
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Resources;
 using ConnExporter.Texts;
 
@@ -8,7 +9,7 @@ namespace ConnExporter.Web.Pages;
 /// <summary>What is wrong: evidence, who holds it, what to do.</summary>
 internal static class FindingsPart
 {
-    public static string TitleOf(Finding finding, TextBook texts) => texts[$"finding.{finding.Id}.title", ("instance", finding.Verdict.Instance)];
+    public static string TitleOf(Finding finding, TextBook texts) => texts[finding.Verdict.TitleOf(finding.Id), ("instance", finding.Verdict.Instance)];
 
     public static HtmlWriter Render(PageView view, TextBook texts)
     {
@@ -94,7 +95,7 @@ internal static class FindingsPart
 
             if (holder.Unit is { } unit && unit != holder.Name)
             {
-                part.Add($" · {unit}");
+                part.Add($" · {UnitName.Readable(unit)}");
             }
 
             if (holder.Count is { } count)
@@ -151,7 +152,7 @@ internal static class FindingsPart
         {
             part.Add($"""
                 <li data-k="{remedy.Key}"><p><span class="kind">{texts[$"page.kind.{remedy.KindLabel}"]}</span> <b>{texts[$"remedy.{remedy.Key}.title", remedy.Values]}</b></p>
-                <p class="effect">{texts[$"remedy.{remedy.Key}.effect", remedy.Values]}
+                <p class="effect">{texts.EffectOf(remedy)}
                 """);
             if (remedy.Buys is { } buys)
             {
@@ -159,9 +160,9 @@ internal static class FindingsPart
             }
 
             part.Add($"</p>\n<p class=\"risk\">{texts["page.risk", ("risk", texts[$"remedy.{remedy.Key}.risk", remedy.Values])]}</p>\n");
-            if (!remedy.Commands.IsEmpty)
+            if (remedy.CommandLines is { IsEmpty: false } lines)
             {
-                var commands = new Lines(string.Join('\n', remedy.Commands));
+                var commands = new Lines(string.Join('\n', lines));
                 part.Add($"""<div class="command"><pre tabindex="0"><code>{commands}</code></pre><button type="button" class="copy needs-js" data-done="{texts["page.copied"]}">{texts["page.copy"]}</button></div>""");
             }
 

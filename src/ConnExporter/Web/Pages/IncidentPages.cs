@@ -7,21 +7,26 @@ using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;
 
-/// <summary>What the flight recorder kept, to be read in a browser. It reads the disk, one request at a time, so that a disk that hangs costs these pages and no others.</summary>
-internal sealed class IncidentPages(IncidentStore store)
+/// <summary>What the flight recorder kept, to be read in a browser. It reads the disk, which may hang: for the thread of <see cref="DiskThread"/> alone.</summary>
+internal sealed class IncidentPages(IncidentStore store, DiskThread disk)
 {
     /// <summary>Incidents on the page, the newest first.</summary>
     public const int Shown = 100;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private readonly Lock gate = new();
+
+    // A record never changes; to read all that are listed takes a second of CPU time.
+    private readonly Dictionary<IncidentRecord, string> findings = [];
+
+    /// <summary>The thread to read on.</summary>
+    public DiskThread Disk => disk;
 
     /// <summary>The list of incidents.</summary>
     /// <exception cref="IncidentException">The records cannot be read, for whatever reason.</exception>
-    public string RenderList(TextBook texts) => Alone(() =>
+    public string RenderList(TextBook texts) => Reading(() =>
     {
         Incident[] incidents = [.. Incident.Group(store.List()).Reverse()];
+        Forget(incidents);
         var page = new HtmlWriter();
         SubPage.Begin(page, texts["page.incidents"], "", texts);
         if (incidents.Length == 0)
@@ -37,7 +42,7 @@ internal sealed class IncidentPages(IncidentStore store)
             foreach (Incident incident in incidents.Take(Shown))
             {
                 page.Add($"""
-                    <tr><td><a href="incidents/{incident.Id}?lang={texts.Language.Tag()}">{PageFormat.Time(incident.BeganAt)}</a></td><td>{(incident.EndedAt is { } end ? TextBook.FormatTime(end - incident.BeganAt) : texts["cli.incidents.open"])}</td><td>{SeverityOf(incident.Worst, texts)}</td><td>{FindingsOf(incident)}</td></tr>
+                    <tr><td><a href="incidents/{incident.Id}?lang={texts.Language.Tag()}">{PageFormat.Time(incident.BeganAt)}</a></td><td>{(incident.Lasted is { } time ? TextBook.FormatTime(time) : incident.EndedAt is null ? texts["cli.incidents.open"] : "–")}</td><td>{SeverityOf(incident.Worst, texts)}</td><td>{FindingsOf(incident)}</td></tr>
 
                     """);
             }
@@ -59,7 +64,7 @@ internal sealed class IncidentPages(IncidentStore store)
     /// <param name="texts">The language around it; the record keeps the one it was written in.</param>
     /// <returns>Null where there is no such incident, or no such record of it.</returns>
     /// <exception cref="IncidentException">It cannot be read.</exception>
-    public string? Render(string id, int? number, TextBook texts) => Alone(() =>
+    public string? Render(string id, int? number, TextBook texts) => Reading(() =>
     {
         Incident? incident = Find(id);
         IncidentRecord? shown = number is null ? incident?.Worst : incident?.Records.FirstOrDefault(record => record.Number == number);
@@ -94,7 +99,7 @@ internal sealed class IncidentPages(IncidentStore store)
     /// <summary>All records of one incident, as <c>conn-exporter incidents show --json</c> prints them.</summary>
     /// <returns>Null where there is no such incident.</returns>
     /// <exception cref="IncidentException">One cannot be read.</exception>
-    public byte[]? Json(string id) => Alone(() =>
+    public byte[]? Json(string id) => Reading(() =>
     {
         if (Find(id) is not { } incident)
         {
@@ -136,9 +141,14 @@ internal sealed class IncidentPages(IncidentStore store)
 
     private string FindingsOf(Incident incident)
     {
+        if (findings.TryGetValue(incident.Worst, out string? known))
+        {
+            return known;
+        }
+
         try
         {
-            return store.Read(incident.Worst, record => string.Join(", ", record.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
+            return findings[incident.Worst] = store.Read(incident.Worst, record => string.Join(", ", record.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
                 .Where(finding => finding.GetProperty("severity").GetString() != "info").Select(finding => finding.GetProperty("title").GetString())));
         }
         catch (IncidentException e)
@@ -150,13 +160,18 @@ internal sealed class IncidentPages(IncidentStore store)
 
     private static string SeverityOf(IncidentRecord record, TextBook texts) => record.Severity is "none" ? texts["page.ok"] : texts[$"severity.{record.Severity}"];
 
-    private T Alone<T>(Func<T> work)
+    // What is not listed any more is not kept.
+    private void Forget(Incident[] listed)
     {
-        if (!gate.TryEnter(Patience))
+        var kept = listed.Take(Shown).Select(incident => incident.Worst).ToHashSet();
+        foreach (IncidentRecord gone in findings.Keys.Where(record => !kept.Contains(record)).ToList())
         {
-            throw new IncidentException($"{store.Directory}: the disk does not answer");
+            findings.Remove(gone);
         }
+    }
 
+    private T Reading<T>(Func<T> work)
+    {
         try
         {
             return work();
@@ -164,10 +179,6 @@ internal sealed class IncidentPages(IncidentStore store)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new IncidentException($"{store.Directory}: {e.Message}", e);
-        }
-        finally
-        {
-            gate.Exit();
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Resources;
 using ConnExporter.Texts;
 
@@ -99,7 +100,7 @@ internal static class ResourcesPart
 
         if (instance.Holder is { } holder && instance.Kind != ResourceKind.ProcessFileDescriptors)
         {
-            part.Add($" <span class=\"holder\">{texts["page.held_by", ("holder", holder.Unit is { } unit && unit != holder.Name ? $"{holder.Name} ({unit})" : holder.Name)]}</span>");
+            part.Add($" <span class=\"holder\">{texts["page.held_by", ("holder", holder.Unit is { } unit && unit != holder.Name ? $"{holder.Name} ({UnitName.Readable(unit)})" : holder.Name)]}</span>");
         }
 
         part.Add($"""

@@ -8,8 +8,12 @@ using Microsoft.Net.Http.Headers;
 namespace ConnExporter.Web.Pages;
 
 /// <summary>Answers what belongs to the status page: the page, its files, the JSON, the runbooks and, where a flight recorder keeps any, the incidents.</summary>
+/// <remarks>Nothing here waits on a thread of those that answer requests: the disk has a thread of its own, and who waits for a page to be rendered holds none.</remarks>
 internal sealed class StatusRoutes(StatusSite site, IncidentPages? incidents = null)
 {
+    /// <summary>Where the diagnosis is.</summary>
+    public const string DiagnosisPath = "/api/v1/diagnosis";
+
     private const string Html = "text/html; charset=utf-8";
     private const string Json = "application/json; charset=utf-8";
     private const string AssetPrefix = "/assets/";
@@ -20,21 +24,22 @@ internal sealed class StatusRoutes(StatusSite site, IncidentPages? incidents = n
     /// <summary>The answer to a request; null where the path is none of the page's.</summary>
     /// <param name="request">The request.</param>
     /// <param name="path">Its path.</param>
-    public PageAnswer? Find(HttpRequest request, string path)
+    /// <param name="compressed">Whether the answer is to be had with gzip.</param>
+    public async ValueTask<PageAnswer?> FindAsync(HttpRequest request, string path, bool compressed)
     {
         Language language = LanguageOf(request);
         return path switch
         {
-            "/" => Page(language),
-            "/api/v1/page" => Document(StatusSite.Document.Parts, language, Json),
+            "/" => await PageAsync(language, compressed),
+            "/api/v1/page" => await DocumentAsync(StatusSite.Document.Parts, language, Json, compressed),
 
             // The texts of JSON are English unless another language is asked for by name: programs read it.
-            "/api/v1/diagnosis" => Document(StatusSite.Document.Diagnosis, Asked(request) ?? Language.English, Json),
-            "/api/v1/snapshot" => Document(StatusSite.Document.Snapshot, Language.English, Json),
-            "/api/v1/history" => Document(StatusSite.Document.History, Language.English, Json),
+            DiagnosisPath => await DocumentAsync(StatusSite.Document.Diagnosis, Asked(request) ?? Language.English, Json, compressed),
+            "/api/v1/snapshot" => await DocumentAsync(StatusSite.Document.Snapshot, Language.English, Json, compressed),
+            "/api/v1/history" => await DocumentAsync(StatusSite.Document.History, Language.English, Json, compressed),
             "/runbooks" when !Runbooks.Ids.IsEmpty => PageAnswer.Of(Html, Runbooks.RenderList(TextBook.Of(language))),
-            "/incidents" when incidents is not null => Recorded(() => PageAnswer.Of(Html, incidents.RenderList(TextBook.Of(language)))),
-            _ when incidents is not null && path.StartsWith(IncidentPrefix, StringComparison.Ordinal) => Recorded(() => Incident(incidents, path[IncidentPrefix.Length..], request, language)),
+            "/incidents" when incidents is not null => await RecordedAsync(incidents, request, path, record: null, language, compressed, () => PageAnswer.Of(Html, incidents.RenderList(TextBook.Of(language)))),
+            _ when incidents is not null && path.StartsWith(IncidentPrefix, StringComparison.Ordinal) => await IncidentAsync(incidents, request, path, language, compressed),
             _ when path.StartsWith(AssetPrefix, StringComparison.Ordinal) => Assets.All.TryGetValue(path[AssetPrefix.Length..], out Asset? asset) ? PageAnswer.Of(asset) : null,
             _ when path.StartsWith(RunbookPrefix, StringComparison.Ordinal) && Runbooks.Find(path[RunbookPrefix.Length..], language) is { } text =>
                 PageAnswer.Of(Html, Runbooks.Render(path[RunbookPrefix.Length..], text, TextBook.Of(language))),
@@ -66,35 +71,43 @@ internal sealed class StatusRoutes(StatusSite site, IncidentPages? incidents = n
 
     private static bool IsKnown(string language) => language.StartsWith("zh", StringComparison.OrdinalIgnoreCase) || language.StartsWith("en", StringComparison.OrdinalIgnoreCase);
 
-    private static PageAnswer? Incident(IncidentPages incidents, string id, HttpRequest request, Language language)
+    private static ValueTask<PageAnswer?> IncidentAsync(IncidentPages pages, HttpRequest request, string path, Language language, bool compressed)
     {
+        string id = path[IncidentPrefix.Length..];
         if (id.EndsWith(JsonSuffix, StringComparison.Ordinal))
         {
-            return incidents.Json(id[..^JsonSuffix.Length]) is { } json ? PageAnswer.Of(Json, json) : null;
+            return RecordedAsync(pages, request, path, record: null, Language.English, compressed, () => pages.Json(id[..^JsonSuffix.Length]) is { } json ? PageAnswer.Of(Json, json) : null);
         }
 
         int? number = int.TryParse(request.Query["record"].ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out int asked) ? asked : null;
-        return incidents.Render(id, number, TextBook.Of(language)) is { } page ? PageAnswer.Of(Html, page) : null;
+        return RecordedAsync(pages, request, path, number, language, compressed, () => pages.Render(id, number, TextBook.Of(language)) is { } page ? PageAnswer.Of(Html, page) : null);
     }
 
-    // A disk that is gone or a file that was cut off is no fault of who asks, and no crash.
-    private static PageAnswer? Recorded(Func<PageAnswer?> answer)
+    // A disk that is gone or hangs, or a file that was cut off, is no fault of who asks, and no crash.
+    private static async ValueTask<PageAnswer?> RecordedAsync(IncidentPages pages, HttpRequest request, string path, int? record, Language language, bool compressed, Func<PageAnswer?> read)
     {
+        if (pages.Disk.Refusal() is { } refusal)
+        {
+            return Unreadable(refusal);
+        }
+
         try
         {
-            return answer();
+            return await pages.Disk.AskAsync(new DiskQuestion(path, record, language.Tag(), compressed), read, request.HttpContext.RequestAborted);
         }
         catch (IncidentException e)
         {
-            return PageAnswer.Of("text/plain; charset=utf-8", Visible.Of(e.Message) + "\n") with { Status = StatusCodes.Status503ServiceUnavailable };
+            return Unreadable(e.Message);
         }
     }
 
-    private PageAnswer Page(Language language) => site.Get(StatusSite.Document.Page, language) is { } page
+    private static PageAnswer Unreadable(string why) => PageAnswer.Of("text/plain; charset=utf-8", Visible.Of(why) + "\n") with { Status = StatusCodes.Status503ServiceUnavailable };
+
+    private async ValueTask<PageAnswer> PageAsync(Language language, bool compressed) => await site.GetAsync(StatusSite.Document.Page, language, compressed) is { } page
         ? PageAnswer.Of(Html, page)
         : PageAnswer.Of(Html, StatusPage.Render(parts: null, TextBook.Of(language), site.Site));
 
-    private PageAnswer Document(StatusSite.Document document, Language language, string contentType) => site.Get(document, language) is { } rendering
+    private async ValueTask<PageAnswer> DocumentAsync(StatusSite.Document document, Language language, string contentType, bool compressed) => await site.GetAsync(document, language, compressed) is { } rendering
         ? PageAnswer.Of(contentType, rendering)
         : PageAnswer.Of(contentType, """
             {"version":1,"error":"waiting for the first diagnosis"}

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
+using ConnExporter.Hosting;
 using ConnExporter.Sampling;
 using ConnExporter.Texts;
 using ConnExporter.Web.Api;
@@ -19,7 +20,7 @@ internal sealed class StatusSite
     private readonly SnapshotStore store;
     private readonly Diagnostician diagnostician;
     private readonly TimeProvider time;
-    private readonly Lock gate = new();
+    private readonly AsyncGate gate = new();
     private readonly Dictionary<(Document Document, Language Language), Rendering> renderings = [];
     private readonly Dictionary<Language, PageParts> parts = [];
     private PageView? view;
@@ -54,11 +55,15 @@ internal sealed class StatusSite
     /// <summary>What does not change.</summary>
     public PageSite Site { get; }
 
-    /// <summary>A document of the newest report.</summary>
+    /// <summary>A document of the newest report. One is rendered at a time, and who waits for it holds no thread: those are needed for scrapes.</summary>
+    /// <param name="document">The document.</param>
+    /// <param name="language">Its language.</param>
+    /// <param name="compressed">Whether it is to be had with gzip.</param>
     /// <returns>Null before the first report.</returns>
-    public Rendering? Get(Document document, Language language)
+    public async ValueTask<Rendering?> GetAsync(Document document, Language language, bool compressed)
     {
-        lock (gate)
+        await gate.EnterAsync();
+        try
         {
             Snapshot snapshot = store.Current;
             if (snapshot.Report is not { } report)
@@ -79,7 +84,13 @@ internal sealed class StatusSite
                 renderings.Add((document, language), rendering);
             }
 
+            // Here, one at a time as well.
+            _ = rendering.Get(compressed);
             return rendering;
+        }
+        finally
+        {
+            gate.Leave();
         }
     }
 
@@ -87,7 +98,7 @@ internal sealed class StatusSite
     {
         Document.Page => Encoding.UTF8.GetBytes(StatusPage.Render(PartsOf(shown, language), TextBook.Of(language), Site)),
         Document.Parts => Write(json => PageJson.Write(json, PartsOf(shown, language), shown.Report.At)),
-        Document.Diagnosis => Write(json => ReportJson.Write(json, shown.Snapshot, Site.HostName, TextBook.Of(language), NotSeen.Of(shown.Snapshot))),
+        Document.Diagnosis => Write(json => ReportJson.Write(json, shown.Snapshot, Site.HostName, TextBook.Of(language), NotSeen.Of(shown.Snapshot, TextBook.Of(language)))),
         Document.Snapshot => Write(json => SnapshotJson.Write(json, shown)),
         _ => Write(json => HistoryJson.Write(json, shown)),
     };

@@ -30,19 +30,19 @@ internal static class Tables
 
     private static Table Destinations(Observation[] seen) => new(
         "destinations",
-        [Netns, Name("destination"), Name("source"), Number("used_ratio"), Number("live"), Number("time_wait"), Number("reusable_time_wait"), Number("usable_ports")],
+        [Netns, Name("destination"), Name("source"), Number("used_ratio"), Number("live"), Number("time_wait"), Number("reusable_time_wait"), Number("unproven_time_wait"), Number("usable_ports")],
         [
             .. from one in seen
                where one.Census is not null
                from row in one.Census!.Destinations
                let isOther = row.Port == Labels.Other
                let usable = isOther ? null : one.Ports?.UsableCount
-               let used = row.Live + row.TimeWait + one.Census!.Blocked
+               let used = one.Ports is null ? row.Live + row.TimeWait : row.Taken((int)one.Census!.Blocked, one.Ports.UsableCount)
                orderby usable is { } limit and > 0 ? used / (double)limit : -1 descending, row.Live + row.TimeWait descending
                select new object?[]
                {
                    one.Netns, isOther ? Labels.Other : ResourceReadings.Endpoint(row.Address, row.Port), row.Source,
-                   usable is > 0 ? new Share(used / (double)usable) : null, row.Live, row.TimeWait, row.ReusableTimeWait, usable,
+                   usable is > 0 ? new Share(used / (double)usable) : null, row.Live, row.TimeWait, row.ReusableTimeWait, row.UnprovenTimeWait, usable,
                },
         ]);
 
@@ -57,11 +57,11 @@ internal static class Tables
                where one.Listeners is not null
                from row in one.Listeners!.Rows
                let counted = one.ListenerOf(row.Address, row.Port)
-               let ratio = row.Queue / (row.Limit + 1.0)
+               let ratio = row.Limit is { } limit ? row.Queue / (limit + 1.0) : (double?)null
                orderby ratio descending, row.Peak / (row.Limit + 1.0) descending, row.Drops descending
                select new object?[]
                {
-                   one.Netns, ResourceReadings.Endpoint(row.Address, row.Port), new Share(ratio), row.Queue, row.Limit, row.Peak, row.Drops, counted?.SynQueue,
+                   one.Netns, ResourceReadings.Endpoint(row.Address, row.Port), ratio is { } known ? new Share(known) : null, row.Queue, row.Limit, row.Peak, row.Drops, counted?.SynQueue,
                    counted?.Established, counted?.CloseWait, counted?.Process, counted?.Unit, counted?.Owner?.Pid, one.StartOf(counted?.Owner?.StartTicks),
                },
         ]);
@@ -121,9 +121,9 @@ internal static class Tables
 
     private static Table Namespaces(Snapshot snapshot, Observation own)
     {
-        object?[] Row(string netns, StatesReading? states, CountersReading? counters, ConntrackReading? conntrack, CensusReading? census) =>
+        object?[] Row(string netns, StatesReading? states, CountersReading? counters, ConntrackReading? conntrack, ulong? worst) =>
         [
-            netns, states?.Total, .. SomeStates.Select(state => (object?)states?[state.State]), counters?.ListenOverflows, conntrack?.Count, census?.Worst,
+            netns, states?.Total, .. SomeStates.Select(state => (object?)states?[state.State]), counters?.ListenOverflows, conntrack?.Count, worst,
         ];
         NamespacesReading? others = snapshot.Collectors.Select(state => state.Reading).OfType<NamespacesReading>().FirstOrDefault();
         return new(
@@ -132,11 +132,11 @@ internal static class Tables
                 Name("netns"), Number("sockets"), .. SomeStates.Select(state => Number(state.Label)), Number("listen_overflows"), Number("conntrack_entries"), Number("worst_destination_ports"),
             ],
             [
-                Row(own.Netns, own.States, own.Counters, own.Conntrack, own.Census),
+                Row(own.Netns, own.States, own.Counters, own.Conntrack, own.Census?.Worst),
                 .. from row in others?.Rows ?? []
                    let r = row.Readings
                    orderby r.States?.Total descending
-                   select Row(row.Name, r.States, r.Counters, r.Conntrack, r.Census),
+                   select Row(row.Name, r.States, r.Counters, r.Conntrack, r.Worst),
             ]);
     }
 

@@ -36,7 +36,7 @@ public class AcceptQueueOverflowingTests
         verdict.Instance.ShouldBe("0.0.0.0:443");
         verdict.Holders.ShouldHaveSingleItem().ProcessId.ShouldBe(812);
         verdict.Holders[0].StartedAt.ShouldBe(ObservationBench.BootTime + Second);
-        verdict.Commands().ShouldBe(["sysctl -w net.core.somaxconn=4096", "systemctl reload web.service", "sysctl -w net.core.somaxconn=4096"]);
+        verdict.Commands().ShouldBe(["sysctl -w net.core.somaxconn=4096", "systemctl reload web.service"]);
     }
 
     [Theory]
@@ -106,13 +106,24 @@ public class AcceptQueueOverflowingTests
         bench.Judge(Rule, Severity.Warning).ShouldBeNull();
     }
 
-    [Fact]
-    public void A_unit_with_a_name_that_a_shell_would_run_is_not_printed_in_a_command()
+    [Theory]
+    [InlineData("web.service", "systemctl reload web.service")]
+    [InlineData(@"foo\x2dbar.service", @"systemctl reload 'foo\x2dbar.service'")]
+    [InlineData("-x.service", "systemctl reload -- -x.service")]
+    [InlineData("$(reboot).service", null)]
+    [InlineData("my app.service", null)]
+    [InlineData("user@1000.service/web.service", null)]
+    [InlineData("docker-0123456789ab", null)]
+    public void Only_a_service_of_the_hosts_manager_is_reloaded_by_its_exact_name(string unit, string? reload)
     {
         bench.Listening(Row(queue: 129, limit: 128));
-        bench.Census = ObservationBench.CensusOf(listeners: [new("0.0.0.0", "443", "$(reboot).service", "nginx", 0, 10, 0, 0, Owner: null)]);
+        bench.Census = ObservationBench.CensusOf(listeners: [new("0.0.0.0", "443", unit, "nginx", 0, 10, 0, 0, Owner: null)]);
 
-        bench.Judge(Rule).Commands().ShouldAllBe(command => !command.Contains('$'));
+        Verdict? verdict = bench.Judge(Rule);
+
+        verdict.Commands().Where(command => !command.StartsWith("sysctl", StringComparison.Ordinal)).ShouldBe(reload is null ? [] : [reload]);
+        verdict.Text(Rule).Contains("no unit of the host's systemd", StringComparison.Ordinal).ShouldBe(reload is null && !unit.StartsWith("user@", StringComparison.Ordinal));
+        verdict.Text(Rule).Contains("user manager", StringComparison.Ordinal).ShouldBe(unit.StartsWith("user@", StringComparison.Ordinal));
     }
 
     private static ListenersReading.Row Row(string port = "443", ulong queue = 0, ulong limit = 511, ulong? drops = 0) => new("0.0.0.0", port, queue, limit, queue, drops);

@@ -28,6 +28,8 @@ public class CausesTests
 
     private sealed class Played(string id, string? holder, params ImmutableArray<string> causes) : Rule(id, Severity.Warning)
     {
+        public override ImmutableArray<Input> Inputs => [];
+
         public override ImmutableArray<string> Causes => causes;
 
         public override Verdict? Judge(Observation seen, Severity? held) => new(Severity.Warning, KernelSource.OwnNamespace) { Evidence = [], Holders = holder is null ? [] : [new Holder(holder)] };

@@ -86,7 +86,7 @@ public class CloseWaitLeakTests
     {
         Sockets((200, Old));
 
-        bench.Judge(Rule).Commands().ShouldBe(["ss -tnpoe state close-wait", "ss -K -t state close-wait 'sport = :8080'"]);
+        bench.Judge(Rule).Commands().ShouldBe(["ss -tnpoe state close-wait", "ss -K -t state close-wait sport = :8080"]);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public class CloseWaitLeakTests
         states[(int)TcpState.CloseWait] = 190;
         bench.Census = ObservationBench.CensusOf(closeWaitAges: Ages((190, Old)), remotePorts: [new("6379", states)]);
 
-        bench.Judge(Rule).Commands().ShouldContain("ss -K -t state close-wait 'dport = :6379'");
+        bench.Judge(Rule).Commands().ShouldContain("ss -K -t state close-wait dport = :6379");
     }
 
     [Fact]
@@ -110,6 +110,50 @@ public class CloseWaitLeakTests
 
         verdict!.Instance.ShouldBe("app.service");
         verdict.Holders.ShouldHaveSingleItem().Count.ShouldBe(190ul);
+    }
+
+    [Fact]
+    public void What_nobody_has_accepted_is_told_apart()
+    {
+        Waiting(unaccepted: 150, ownerless: 0, complete: true);
+
+        Verdict? verdict = bench.Judge(Rule);
+
+        verdict!.TitleOf(Rule.Id).ShouldBe("finding.close_wait_leak.title_unaccepted");
+        verdict.Text(Rule).ShouldContain("150 of them wait in the accept queue of 0.0.0.0:8080");
+        verdict.Holders.ShouldHaveSingleItem().Count.ShouldBe(150ul);
+        verdict.Remedies.Select(remedy => remedy.Key).ShouldBe(["see_what_the_acceptor_does", "accept_faster"]);
+    }
+
+    [Theory]
+    [InlineData(true, "when descriptors were read last no process had one of them")]
+    [InlineData(false, "the holder is not known")]
+    public void What_has_no_descriptor_is_of_its_listener_and_that_is_said(bool complete, string text)
+    {
+        Waiting(unaccepted: 0, ownerless: 150, complete);
+        bench.Running();
+
+        Verdict? verdict = bench.Judge(Rule);
+
+        verdict!.TitleOf(Rule.Id).ShouldBe("finding.close_wait_leak.title");
+        verdict.Text(Rule).ShouldContain(text);
+        verdict.Holders.ShouldHaveSingleItem().Name.ShouldBe("java");
+        verdict.Remedies.Select(remedy => remedy.Key).ShouldBe(["kill_close_wait", "close_after_peer"]);
+    }
+
+    private void Waiting(ulong unaccepted, ulong ownerless, bool complete)
+    {
+        ulong[] states = new ulong[TcpTable.StateCount];
+        states[(int)TcpState.CloseWait] = unaccepted + ownerless;
+        var java = new Owner("java", "app.service", 4711, 200);
+        bench.Census = ObservationBench.CensusOf(
+            closeWaitAges: Ages(((int)(unaccepted + ownerless), Old)),
+            listeners:
+            [
+                new("0.0.0.0", "8080", "app.service", "java", 0, 0, unaccepted + ownerless, 0, java) { UnacceptedCloseWait = unaccepted, OwnerlessCloseWait = ownerless, Holding = ListenerHolding.Of([java], []) },
+            ],
+            states: [.. states],
+            isAttributionComplete: complete);
     }
 
     private void Sockets(params (int Count, TimeSpan Age)[] counts)

@@ -1,5 +1,7 @@
+using ConnExporter.Census;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Kernel;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
 
@@ -10,6 +12,7 @@ public class ConntrackRulesTests
     private readonly ConntrackExhausting exhausting = new();
     private readonly ConntrackDropping dropping = new();
     private readonly NatPortsExhausting nat = new();
+    private readonly ConntrackInsertionsFailing failing = new();
 
     [Theory]
     [InlineData(79, null, null)]
@@ -47,32 +50,34 @@ public class ConntrackRulesTests
 
         verdict.Remedies[0].ShouldSatisfyAllConditions(
             remedy => remedy.Kind.ShouldBe(RemedyKind.Grace),
-            remedy => remedy.Commands.ShouldBe(["sysctl -w net.netfilter.nf_conntrack_buckets=131072", "sysctl -w net.netfilter.nf_conntrack_max=524288"]),
+            remedy => remedy.CommandLines.ShouldBe(["sysctl -w net.netfilter.nf_conntrack_buckets=131072", "sysctl -w net.netfilter.nf_conntrack_max=524288"]),
             remedy => ((Bytes)remedy.Values.Single(value => value.Name == "memory").Value).Count.ShouldBe(524_288 * 350.0, 2e6));
-        verdict.Remedy("shorten_conntrack_timeouts").Commands.Length.ShouldBe(2);
-        verdict.Remedy("do_not_track").Commands.ShouldBeEmpty("it is not known which traffic");
+        verdict.Remedy("shorten_conntrack_timeouts").CommandLines.Length.ShouldBe(2);
+        verdict.Remedy("do_not_track").CommandLines.ShouldBeEmpty("it is not known which traffic");
     }
 
     [Fact]
     public void Buckets_never_become_fewer() =>
         new ObservationBench().Tracked(90, max: 100, buckets: 262_144).Judge(exhausting).BeSound(exhausting, Severity.Warning)
-            .Remedy("raise_conntrack_max").Commands.ShouldContain("sysctl -w net.netfilter.nf_conntrack_buckets=262144");
+            .Remedy("raise_conntrack_max").CommandLines.ShouldBe(["sysctl -w net.netfilter.nf_conntrack_max=200"]);
 
     [Fact]
     public void The_busiest_listener_is_the_example_of_what_needs_no_tracking()
     {
         var bench = new ObservationBench { Census = CensusOf(listeners: [new("*", "22", "ssh.service", "sshd", 0, 3, 0, 0, null), new("*", "443", "nginx.service", "nginx", 0, 9000, 0, 0, null)]) };
 
-        bench.Tracked(90, max: 100).Judge(exhausting).BeSound(exhausting, Severity.Warning).Remedy("do_not_track").Commands.ShouldContain("nft add rule inet untracked in tcp dport 443 notrack");
+        bench.Tracked(90, max: 100).Judge(exhausting).BeSound(exhausting, Severity.Warning).Remedy("do_not_track").CommandLines.ShouldContain("nft add rule inet untracked in tcp dport 443 notrack");
     }
 
     [Theory]
     [InlineData(100, 0, 0, null)]
-    [InlineData(94, 5, 5, null)]
+    [InlineData(94, 5, 0, null)]
+    [InlineData(94, 5, 5, "warning")]
+    [InlineData(20, 0, 1, "warning")]
     [InlineData(95, 1, 0, "warning")]
     [InlineData(95, 0, 40, "warning")]
-    [InlineData(100, 6, 0, "warning")]
-    [InlineData(100, 7, 0, "critical")]
+    [InlineData(100, 10, 0, "warning")]
+    [InlineData(100, 11, 0, "critical")]
     public void Drops_are_the_full_tables_only_where_it_is_full(ulong entries, ulong drops, ulong earlyDrops, string? severity)
     {
         Verdict? verdict = Rising(new ObservationBench(), entries, max: 100, drops, earlyDrops, insertFailed: 0).Judge(dropping);
@@ -91,31 +96,42 @@ public class ConntrackRulesTests
         bench.Pass(TimeSpan.FromSeconds(70)).Judge(dropping, Severity.Warning).ShouldBeNull();
     }
 
+    // Of 64,512 ports of one address towards one destination, or of a rule's ten.
     [Theory]
-    [InlineData(10, 262_144, 30, 30, "critical")]
-    [InlineData(10, 262_144, 4, 3, "warning")]
-    [InlineData(10, 0, 4, 3, "warning")]
-    [InlineData(10, 262_144, 30, 0, null)]
-    [InlineData(10, 262_144, 0, 30, null)]
-    [InlineData(210_000, 262_144, 30, 30, null)]
-    [InlineData(209_000, 262_144, 4, 4, "warning")]
-    public void Failed_insertions_and_drops_beside_a_table_with_room_are_NAT_without_ports(ulong entries, ulong max, ulong insertFailed, ulong drops, string? severity)
+    [InlineData(10, 10, 30ul, "critical")]
+    [InlineData(10, 10, 4ul, "warning")]
+    [InlineData(64_000, 64_512, 30ul, "critical")]
+    [InlineData(60_000, 64_512, 30ul, null)]
+    [InlineData(10, 64_512, 30ul, null)]
+    [InlineData(10, 10, 0ul, null)]
+    public void NAT_is_out_of_ports_where_the_table_shows_it_and_insertions_fail(int taken, int limit, ulong failed, string? severity)
     {
-        Verdict? verdict = Rising(new ObservationBench(), entries, max, drops, earlyDrops: 0, insertFailed).Judge(nat);
+        ObservationBench bench = Rising(new ObservationBench(), entries: 100, max: 262_144, drops: failed, earlyDrops: 0, insertFailed: failed, nat: NatOf(taken, limit));
+
+        Verdict? verdict = bench.Judge(nat);
 
         LabelOf(verdict).ShouldBe(severity);
         verdict?.BeSound(nat, verdict.Severity).Remedies.ShouldNotContain(remedy => remedy.Key == "raise_conntrack_max");
-    }
-
-    // Masquerade to ten ports, a table that is almost empty: everything looks like the table and nothing is.
-    [Fact]
-    public void A_NAT_gateway_with_few_ports_is_told_apart_from_a_full_table()
-    {
-        ObservationBench bench = Rising(new ObservationBench(), entries: 10, max: 262_144, drops: 30, earlyDrops: 0, insertFailed: 30);
-
-        bench.Judge(nat).BeSound(nat, Severity.Critical).Facts().ShouldContain("conntrack_has_room");
+        verdict?.Facts().ShouldBe(["nat_ports_taken", "insertions_failed", "conntrack_has_room"]);
+        LabelOf(bench.Judge(failing)).ShouldBe(failed == 0 || severity is not null ? null : "warning", "one or the other");
         bench.Judge(exhausting).ShouldBeNull();
         bench.Judge(dropping).ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(1ul, 0ul, "info", "dns_one_at_a_time")]
+    [InlineData(11ul, 0ul, "warning", "dns_one_at_a_time")]
+    [InlineData(11ul, 11ul, "warning", "more_conntrack_buckets")]
+    [InlineData(11ul, 3ul, "warning", "dns_one_at_a_time")]
+    [InlineData(0ul, 0ul, null, null)]
+    public void Insertions_fail_for_causes_of_which_the_kernel_counts_one(ulong failed, ulong chains, string? severity, string? remedy)
+    {
+        Verdict? verdict = Rising(new ObservationBench(), entries: 1822, max: 262_144, drops: failed, earlyDrops: 0, insertFailed: failed, chains: chains).Judge(failing);
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.BeSound(failing, verdict.Severity).Remedies[0].Key.ShouldBe(remedy);
+        verdict?.Facts().Contains("chains_too_long").ShouldBe(chains > 0);
+        verdict?.Facts().Contains("nat_ports_unknown").ShouldBe(remedy != "more_conntrack_buckets", "the table was not read");
     }
 
     [Fact]
@@ -129,9 +145,12 @@ public class ConntrackRulesTests
         dropping.Causes.ShouldContain(exhausting.Id);
     }
 
-    private static ObservationBench Rising(ObservationBench bench, ulong entries, ulong? max, ulong drops, ulong earlyDrops, ulong insertFailed)
+    private static NatPorts NatOf(int taken, int limit) =>
+        new(100, IsWhole: true, 50, new NatPorts.Use("tcp", InetAddress.ReadV4([10, 0, 0, 1]), InetAddress.ReadV4([10, 0, 0, 9]), 443, taken, limit, 20_000, 20_009));
+
+    private static ObservationBench Rising(ObservationBench bench, ulong entries, ulong? max, ulong drops, ulong earlyDrops, ulong insertFailed, ulong chains = 0, NatPorts? nat = null)
     {
         bench.Tracked(entries, max, drops: 1000, earlyDrops: 1000, insertFailed: 1000).Look();
-        return bench.Pass(TimeSpan.FromSeconds(6)).Tracked(entries, max, drops: 1000 + drops, earlyDrops: 1000 + earlyDrops, insertFailed: 1000 + insertFailed);
+        return bench.Pass(TimeSpan.FromSeconds(6)).Tracked(entries, max, drops: 1000 + drops, earlyDrops: 1000 + earlyDrops, insertFailed: 1000 + insertFailed, chains: chains, nat: nat);
     }
 }

@@ -1,5 +1,6 @@
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
@@ -24,11 +25,32 @@ public class EphemeralPortsBlockedByBindTests
     [InlineData(900, 900, "critical", "critical")]
     public void Bound_ports_are_gone_for_all_and_used_ones_for_bind(ulong blocked, ulong inUse, string? held, string? severity)
     {
-        Verdict? verdict = new ObservationBench { Census = CensusOf(blocked: blocked, inUse: inUse) }.Range(20000, 20999).Judge(rule, Held(held));
+        Verdict? verdict = new ObservationBench { Census = CensusOf(blocked: blocked, inUse: inUse, anybody: PortAnswer.Found) }.Range(20000, 20999).Judge(rule, Held(held));
 
         LabelOf(verdict).ShouldBe(severity);
         verdict?.BeSound(rule, verdict.Severity);
     }
+
+    [Fact]
+    public void Ports_that_are_in_use_are_a_warning_as_long_as_nobody_knows_whether_connect_finds_one()
+    {
+        Verdict verdict = new ObservationBench { Census = CensusOf(inUse: 950) }.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Warning);
+
+        verdict.IsUnproven.ShouldBeTrue();
+        verdict.Facts().ShouldBe(["ports_used_for_bind", "ports_not_asked"]);
+    }
+
+    [Fact]
+    public void Where_the_kernel_has_none_for_anybody_it_is_critical_whatever_was_seen()
+    {
+        Verdict verdict = new ObservationBench { Census = CensusOf(inUse: 990, anybody: PortAnswer.None) }.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Critical);
+
+        verdict.Facts().ShouldBe(["ports_none_for_anybody", "ports_blocked", "ports_seen_blocked"]);
+    }
+
+    [Fact]
+    public void What_the_kernel_refused_port_by_port_counts_as_bound() =>
+        new ObservationBench { Census = CensusOf(blocked: 300, inUse: 900, anybody: PortAnswer.Found, refused: 500) }.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Warning);
 
     [Fact]
     public void It_names_who_binds()

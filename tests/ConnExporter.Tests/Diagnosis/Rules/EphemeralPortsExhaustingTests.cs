@@ -1,6 +1,7 @@
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Holders;
+using ConnExporter.Kernel;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
 
@@ -30,6 +31,54 @@ public class EphemeralPortsExhaustingTests
 
     [Fact]
     public void What_reuse_gives_back_is_not_used() => Judge(live: 300, timeWait: 0, reusable: 700).ShouldBeNull();
+
+    // What is proven, what is likely besides, what may be besides: the warning goes by the likely, by the possible where nothing is likely, critical by the proven.
+    [Theory]
+    [InlineData(300, 499, 499, null)]
+    [InlineData(300, 700, 499, null)]
+    [InlineData(300, 700, 500, "warning")]
+    [InlineData(300, 700, 700, "warning")]
+    [InlineData(300, 649, null, null)]
+    [InlineData(300, 650, null, "warning")]
+    [InlineData(950, 50, 0, "critical")]
+    public void What_is_not_proven_is_a_warning_at_most(ulong live, ulong mayBeBound, int? likely, string? severity)
+    {
+        Verdict? verdict = JudgeRow(new("10.0.0.1", "10.0.0.9", "443", live, 0, 0) { MayBeBound = mayBeBound, LikelyBound = (ulong?)likely });
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.IsUnproven.ShouldBe(severity == "warning");
+    }
+
+    [Fact]
+    public void What_the_kernel_says_of_a_destination_is_proven()
+    {
+        JudgeRow(new("10.0.0.1", "10.0.0.9", "443", 100, 0, 0) { BoundElsewhere = 900, Room = PortAnswer.None }).ShouldNotBeNull().ShouldSatisfyAllConditions(
+            verdict => verdict.Severity.ShouldBe(Severity.Critical),
+            verdict => verdict.Facts().ShouldBe(["ports_of_destination", "ports_by_kind", "ports_refused", "ports_none_left"]));
+        JudgeRow(new("10.0.0.1", "10.0.0.9", "443", 100, 0, 0) { BoundElsewhere = 720, MayBeBound = 100, LikelyBound = 100, Room = PortAnswer.Found }).ShouldNotBeNull().ShouldSatisfyAllConditions(
+            verdict => verdict.Severity.ShouldBe(Severity.Warning),
+            verdict => verdict.Facts().ShouldBe(["ports_of_destination", "ports_by_kind", "ports_refused", "ports_possibly_taken", "ports_likely_taken", "ports_some_left"]));
+    }
+
+    [Fact]
+    public void TIME_WAIT_without_a_sign_of_timestamps_may_hold_its_ports_until_connect_is_seen_to_take_some_over()
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", 100, 0, 0) { UnprovenTimeWait = 890 }]) };
+        bench.Range(20000, 20999).Count("TWRecycled", 5).Judge(rule).BeSound(rule, Severity.Warning).Facts().ShouldContain("time_wait_unproven");
+
+        bench.Pass(TimeSpan.FromSeconds(1)).Count("TWRecycled", 25).Judge(rule).ShouldBeNull("it is the only one that they can be of");
+    }
+
+    // Only the first and the last port of such a range can be the one: where neither may be free nothing is passed over.
+    [Theory]
+    [InlineData(100, true, PortAnswer.Unknown, 101)]
+    [InlineData(100, false, PortAnswer.Unknown, 100)]
+    [InlineData(998, true, PortAnswer.Unknown, 999)]
+    [InlineData(998, true, PortAnswer.Found, 998)]
+    [InlineData(998, false, PortAnswer.Found, 998)]
+    public void Of_a_range_with_an_odd_number_of_ports_connect_may_pass_over_a_free_end(ulong live, bool mayPassOver, PortAnswer room, double possible) =>
+        new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", live, 0, 0) { MayPassOver = mayPassOver, Room = room }]) }.Range(20000, 20998).Look()
+            .Resources.Single().Worst.ShouldSatisfyAllConditions(worst => worst.Used.ShouldBe(live), worst => worst.Possible.ShouldBe(possible));
 
     [Fact]
     public void Without_a_census_or_the_range_nothing_is_said()
@@ -65,9 +114,9 @@ public class EphemeralPortsExhaustingTests
 
         verdict.Remedy("widen_port_range").ShouldSatisfyAllConditions(
             remedy => remedy.Kind.ShouldBe(RemedyKind.Room),
-            remedy => remedy.Commands.ShouldBe([
+            remedy => remedy.CommandLines.ShouldBe([
                 "sysctl -w net.ipv4.ip_local_reserved_ports=8080,9500,12000-12001,30000-30009",
-                "sysctl -w net.ipv4.ip_local_port_range=\"10000 65535\"",
+                "sysctl -w net.ipv4.ip_local_port_range='10000 65535'",
             ]),
             remedy => remedy.Values.ShouldContain(("usable", (object)(55_536ul - 12))));
     }
@@ -86,8 +135,8 @@ public class EphemeralPortsExhaustingTests
 
         Verdict verdict = bench.Range(first, last).Judge(rule).BeSound(rule, Severity.Warning);
 
-        verdict.Remedies.SelectMany(remedy => remedy.Commands).SingleOrDefault(command => command.Contains("ip_local_port_range", StringComparison.Ordinal))
-            .ShouldBe(wider is null ? null : $"sysctl -w net.ipv4.ip_local_port_range=\"{wider}\"");
+        verdict.Remedies.SelectMany(remedy => remedy.CommandLines).SingleOrDefault(command => command.Contains("ip_local_port_range", StringComparison.Ordinal))
+            .ShouldBe(wider is null ? null : $"sysctl -w net.ipv4.ip_local_port_range='{wider}'");
     }
 
     [Fact]
@@ -96,8 +145,8 @@ public class EphemeralPortsExhaustingTests
         Verdict verdict = Judge(live: 10, timeWait: 985).BeSound(rule, Severity.Critical);
 
         verdict.Remedies.Take(2).Select(remedy => (remedy.Key, remedy.Kind)).ShouldBe([("widen_port_range", RemedyKind.Grace), ("kill_time_wait", RemedyKind.Grace)]);
-        verdict.Remedy("kill_time_wait").Commands.ShouldBe(["ss -K -t state time-wait src '10.0.0.1' dst '10.0.0.9:443'"]);
-        verdict.Remedy("reuse_time_wait").Commands.ShouldBe(["sysctl -w net.ipv4.tcp_timestamps=1", "sysctl -w net.ipv4.tcp_tw_reuse=1"]);
+        verdict.Remedy("kill_time_wait").CommandLines.ShouldBe(["ss -K -t state time-wait src 10.0.0.1 dst 10.0.0.9:443"]);
+        verdict.Remedy("reuse_time_wait").CommandLines.ShouldBe(["sysctl -w net.ipv4.tcp_timestamps=1", "sysctl -w net.ipv4.tcp_tw_reuse=1"]);
         Judge(live: 985, timeWait: 10)!.Remedies.ShouldNotContain(remedy => remedy.Key == "kill_time_wait" || remedy.Key == "reuse_time_wait", "there is nothing in it");
     }
 
@@ -106,7 +155,7 @@ public class EphemeralPortsExhaustingTests
     {
         var bench = new ObservationBench { Census = CensusOf([new("fd99::1", "fd99::9", "443", 0, 999, 0)]) };
 
-        bench.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Critical).Remedy("kill_time_wait").Commands.ShouldBe(["ss -K -t state time-wait src '[fd99::1]' dst '[fd99::9]:443'"]);
+        bench.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Critical).Remedy("kill_time_wait").CommandLines.ShouldBe(["ss -K -t state time-wait src '[fd99::1]' dst '[fd99::9]:443'"]);
     }
 
     [Fact]
@@ -139,6 +188,12 @@ public class EphemeralPortsExhaustingTests
 
         verdict.Holders.Single().Label.ShouldBe("orders.service");
         verdict.Remedies.Where(remedy => remedy.Kind != RemedyKind.Grace).First().Key.ShouldBe("reuse_connections");
+    }
+
+    private Verdict? JudgeRow(ConnExporter.Collectors.CensusReading.DestinationRow row)
+    {
+        Verdict? verdict = new ObservationBench { Census = CensusOf([row]) }.Range(20000, 20999).Judge(rule);
+        return verdict?.BeSound(rule, verdict.Severity);
     }
 
     private Verdict? Judge(ulong live, ulong timeWait = 0, ulong reusable = 0, string? held = null)

@@ -30,5 +30,5 @@ internal static class Said
     }
 
     /// <summary>All commands that its remedies print.</summary>
-    public static string[] Commands(this Verdict? verdict) => [.. verdict!.Remedies.SelectMany(remedy => remedy.Commands)];
+    public static string[] Commands(this Verdict? verdict) => [.. verdict!.Remedies.SelectMany(remedy => remedy.CommandLines)];
 }

@@ -1,5 +1,7 @@
+using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
@@ -30,6 +32,27 @@ public class TimeWaitRulesTests
 
         LabelOf(verdict).ShouldBe(severity);
         verdict?.BeSound(storm, verdict.Severity);
+    }
+
+    // The census reads the setting of its own network namespace; where neither it nor the settings were read, no length is told.
+    [Theory]
+    [InlineData(15, null, 15)]
+    [InlineData(600, "60", 600)]
+    [InlineData(null, "30", 30)]
+    [InlineData(null, "", 60)]
+    [InlineData(null, null, null)]
+    public void How_long_each_waits_is_told_as_far_as_it_was_read(int? census, string? setting, int? length)
+    {
+        var bench = new ObservationBench
+        {
+            Census = CensusOf(timeWaitLength: census is { } seconds ? TimeSpan.FromSeconds(seconds) : null),
+            Settings = setting is null ? null : new SettingsReading(KernelSource.OwnNamespace, setting.Length == 0 ? new Dictionary<string, string>() : new Dictionary<string, string> { ["net.ipv4.tcp_tw_timeout"] = setting }, null, []),
+        };
+
+        Verdict verdict = bench.Sockets((TcpState.TimeWait, 20_000)).Judge(storm).BeSound(storm, Severity.Info);
+
+        verdict.Facts().Contains("time_wait_length").ShouldBe(length is not null);
+        TimeWaitStorm.LengthOf(bench.Seen!).ShouldBe(length is { } told ? TimeSpan.FromSeconds(told) : null);
     }
 
     [Fact]
@@ -94,7 +117,7 @@ public class TimeWaitRulesTests
         Verdict? verdict = bench.Judge(overflow, Held(held));
 
         LabelOf(verdict).ShouldBe(severity);
-        verdict?.BeSound(overflow, verdict.Severity).Remedy("raise_time_wait_buckets").Commands.ShouldBe(["sysctl -w net.ipv4.tcp_max_tw_buckets=65536"]);
+        verdict?.BeSound(overflow, verdict.Severity).Remedy("raise_time_wait_buckets").CommandLines.ShouldBe(["sysctl -w net.ipv4.tcp_max_tw_buckets=65536"]);
     }
 
     [Fact]

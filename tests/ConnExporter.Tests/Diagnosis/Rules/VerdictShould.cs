@@ -19,7 +19,7 @@ internal static partial class VerdictShould
             var book = TextBook.Of(language);
             string[] said =
             [
-                book[$"finding.{rule.Id}.title", ("instance", verdict.Instance)],
+                book[verdict.TitleOf(rule.Id), ("instance", verdict.Instance)],
                 .. verdict.Evidence.Select(book.Say),
                 .. verdict.Remedies.SelectMany(remedy => ((string[])["title", "effect", "risk"]).Select(part => book[$"remedy.{remedy.Key}.{part}", remedy.Values])),
             ];

@@ -35,7 +35,7 @@ public class TuningRulesTests
     [Fact]
     public void All_of_them_are_in_the_list_under_one_prefix()
     {
-        Rules.Length.ShouldBe(17);
+        Rules.Length.ShouldBe(18);
         Rules.ShouldAllBe(rule => rule.Id.StartsWith("tuning_", StringComparison.Ordinal));
     }
 
@@ -73,6 +73,23 @@ public class TuningRulesTests
         Evidence<TimeWaitBucketsLow>().ShouldContain("/etc/sysctl.conf, line 6, sets net.ipv4.tcp_max_tw_buckets = 5000");
     }
 
+    // Of the kernels of Alibaba Cloud Linux 2 and 3; others do not have it.
+    [Theory]
+    [InlineData("15", "tw_timeout_shorter")]
+    [InlineData("600", "tw_timeout_longer")]
+    [InlineData("60", null)]
+    [InlineData(null, null)]
+    public void Another_length_of_TIME_WAIT_is_told(string? seconds, string? fact)
+    {
+        if (seconds is not null)
+        {
+            values["net.ipv4.tcp_tw_timeout"] = seconds;
+        }
+
+        Found().ShouldBe(fact is null ? [] : ["tuning_tw_timeout_changed"]);
+        Judge<TimeWaitTimeoutChanged>()?.Evidence.ShouldContain(one => one.Key == fact);
+    }
+
     [Fact]
     public void A_small_host_has_few_buckets_by_itself()
     {
@@ -108,11 +125,11 @@ public class TuningRulesTests
             "tuning_range_same_parity", "tuning_tw_reuse_without_timestamps", "tuning_fin_timeout_lowered", "tuning_tw_buckets_low", "tuning_syn_backlog_raised",
             "tuning_tw_recycle_in_file", "tuning_ip_conntrack_max_in_file",
         ]);
-        Commands<RecycleInFile>().ShouldBe(["sed -i --follow-symlinks '3{/tcp_tw_recycle/s/^/# /}' '/etc/sysctl.conf'"]);
+        Commands<RecycleInFile>().ShouldBe(["sed -i --follow-symlinks '3{/tcp_tw_recycle/s/^/# /}' /etc/sysctl.conf"]);
         Judge<RecycleInFile>()!.Instance.ShouldBe("/etc/sysctl.conf");
-        Commands<RangeSameParity>().ShouldBe(["sysctl -w net.ipv4.ip_local_port_range=\"1024 65001\""]);
+        Commands<RangeSameParity>().ShouldBe(["sysctl -w net.ipv4.ip_local_port_range='1024 65001'"]);
         Commands<FinTimeoutLowered>().ShouldBe(["sysctl -w net.ipv4.tcp_fin_timeout=60"]);
-        Judge<SynBacklogRaised>()!.Remedies.Single().Commands.ShouldBeEmpty();
+        Judge<SynBacklogRaised>()!.Remedies.Single().CommandLines.ShouldBeEmpty();
     }
 
     [Fact]
@@ -132,6 +149,34 @@ public class TuningRulesTests
     }
 
     [Theory]
+    [InlineData("/etc/sysctl.d/a\nb.conf")]
+    [InlineData("/etc/sysctl.d/\u001b[2Jx.conf")]
+    [InlineData("/etc/sysctl.d/\u202efnoc.conf")]
+    [InlineData("/etc/sysctl.d/\ufffd.conf")]
+    public void A_file_whose_name_cannot_be_copied_gets_no_command_and_the_text_says_so(string path)
+    {
+        files.AddRange(SysctlConf.Parse(path, "net.ipv4.tcp_tw_recycle = 1\n"u8));
+
+        Remedy remedy = Judge<RecycleInFile>()!.Remedies.Single();
+
+        remedy.Commands.ShouldHaveSingleItem();
+        remedy.CommandLines.ShouldBeEmpty();
+        TextBook.Of(Language.English).EffectOf(remedy).ShouldEndWith("The commands are left out, as a name in them holds characters that cannot be copied as they are.");
+        TextBook.Of(Language.Chinese).EffectOf(remedy).ShouldEndWith("命令已略去：其中的名称含有无法原样复制的字符。");
+    }
+
+    [Theory]
+    [InlineData("# a\u2028b\nnet.ipv4.tcp_tw_recycle = 1\n", 2)]
+    [InlineData("# a\rb\fc\u0085d\nnet.ipv4.tcp_tw_recycle = 1\n", 2)]
+    [InlineData("# a\r\n\r\nnet.ipv4.tcp_tw_recycle = 1\r\n", 3)]
+    public void Lines_are_counted_as_sed_counts_them(string text, int line)
+    {
+        files.AddRange(SysctlConf.Parse("/etc/sysctl.conf", System.Text.Encoding.UTF8.GetBytes(text)));
+
+        Commands<RecycleInFile>().ShouldBe([$"sed -i --follow-symlinks '{line}{{/tcp_tw_recycle/s/^/# /}}' /etc/sysctl.conf"]);
+    }
+
+    [Theory]
     [InlineData("net.ipv4.tcp_syncookies", "0", "tuning_syncookies_off", true, "sysctl -w net.ipv4.tcp_syncookies=1")]
     [InlineData("net.ipv4.tcp_abort_on_overflow", "1", "tuning_abort_on_overflow", false, "sysctl -w net.ipv4.tcp_abort_on_overflow=0")]
     [InlineData("net.core.somaxconn", "128", "tuning_somaxconn_low", false, "sysctl -w net.core.somaxconn=4096")]
@@ -145,7 +190,7 @@ public class TuningRulesTests
         Found().ShouldBe([finding]);
         Verdict verdict = bench.Judge(Rules.Single(rule => rule.Id == finding))!;
         verdict.Severity.ShouldBe(warns ? Severity.Warning : Severity.Info);
-        verdict.Remedies.SelectMany(remedy => remedy.Commands).ShouldBe([command]);
+        verdict.Remedies.SelectMany(remedy => remedy.CommandLines).ShouldBe([command]);
         Say(finding, verdict).ShouldContain(text => text == $"{name} = {value}");
     }
 
@@ -193,7 +238,7 @@ public class TuningRulesTests
         bench.Range(1, 65535, "9000").Listening(Listener("0.0.0.0", "80"), Listener("0.0.0.0", "8080"), Listener("::", "8080"), Listener("0.0.0.0", "8081"));
 
         Judge<RangeBelow1024>()!.Severity.ShouldBe(Severity.Warning);
-        Commands<RangeBelow1024>().ShouldBe(["sysctl -w net.ipv4.ip_local_reserved_ports=8080-8081,9000", "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\""]);
+        Commands<RangeBelow1024>().ShouldBe(["sysctl -w net.ipv4.ip_local_reserved_ports=8080-8081,9000", "sysctl -w net.ipv4.ip_local_port_range='1024 65535'"]);
         Found().ShouldBe(["tuning_range_below_1024", "tuning_range_overlaps_listeners", "tuning_range_same_parity"]);
     }
 
@@ -217,7 +262,7 @@ public class TuningRulesTests
         bench.Range(first, last);
 
         Found().ShouldBe(["tuning_range_same_parity"]);
-        Commands<RangeSameParity>().ShouldBe([$"sysctl -w net.ipv4.ip_local_port_range=\"{better}\""]);
+        Commands<RangeSameParity>().ShouldBe([$"sysctl -w net.ipv4.ip_local_port_range='{better}'"]);
     }
 
     [Fact]
@@ -226,7 +271,7 @@ public class TuningRulesTests
         bench.Range(50000, 50999).Listening(Listener("0.0.0.0", "40000"));
 
         Found().ShouldBe(["tuning_range_narrowed"]);
-        Commands<RangeNarrowed>().ShouldBe(["sysctl -w net.ipv4.ip_local_reserved_ports=40000", "sysctl -w net.ipv4.ip_local_port_range=\"32768 60999\""]);
+        Commands<RangeNarrowed>().ShouldBe(["sysctl -w net.ipv4.ip_local_reserved_ports=40000", "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"]);
     }
 
     [Theory]
@@ -259,7 +304,9 @@ public class TuningRulesTests
         if (found)
         {
             Judge<SoftFileLimitLow>()!.Holders.Single().ProcessId.ShouldBe(4242);
-            Commands<SoftFileLimitLow>().ShouldBe([$"prlimit --pid 4242 --nofile={(hard == ulong.MaxValue ? "unlimited" : "524288")}:"]);
+
+            // A limit without an end is above fs.nr_open: no command sets one beside it.
+            Commands<SoftFileLimitLow>().ShouldBe(hard == ulong.MaxValue ? [] : ["prlimit --pid 4242 --nofile=524288:"]);
         }
     }
 
@@ -302,7 +349,7 @@ public class TuningRulesTests
     }
 
     private string[] Commands<T>()
-        where T : Rule => [.. Judge<T>()!.Remedies.SelectMany(remedy => remedy.Commands)];
+        where T : Rule => [.. Judge<T>()!.Remedies.SelectMany(remedy => remedy.CommandLines)];
 
     private string[] Evidence<T>()
         where T : Rule => [.. Judge<T>()!.Evidence.Select(TextBook.Of(Language.English).Say)];

@@ -44,6 +44,37 @@ public sealed class CgroupTreeTests : IDisposable
         cgroups.Walks.ShouldBe(2);
     }
 
+    // Out of descriptors, a mount that is not there yet: nothing was found, and nothing was learnt.
+    [Fact]
+    public void A_walk_that_failed_is_no_proof_that_a_cgroup_is_gone()
+    {
+        ulong id = tree.Cgroup("/system.slice/web.service");
+        using CgroupTree cgroups = Open();
+        string away = tree.CgroupPath + ".away";
+        Directory.Move(tree.CgroupPath, away);
+        cgroups.Find(id).ShouldBeNull();
+        Directory.Move(away, tree.CgroupPath);
+        cgroups.Find(id).ShouldBeNull("one walk a round");
+
+        cgroups.BeginRound();
+
+        cgroups.Find(id)!.Unit.ShouldBe("web.service");
+    }
+
+    [Fact]
+    public void Walks_that_fail_again_and_again_become_rare()
+    {
+        using CgroupTree cgroups = Open();
+        Directory.Delete(tree.CgroupPath);
+        for (int round = 0; round < 200; round++)
+        {
+            cgroups.BeginRound();
+            cgroups.Find(4711).ShouldBeNull();
+        }
+
+        cgroups.Walks.ShouldBeInRange(8, 24);
+    }
+
     [Fact]
     public void One_that_was_removed_keeps_its_name()
     {

@@ -24,6 +24,19 @@ public class NamespaceMountTests
         mount.Name.ShouldBe(name);
     }
 
+    [Fact]
+    public void A_place_that_is_no_text_is_kept_as_bytes()
+    {
+        byte[] line = [.. Bytes("75 42 0:4 net:[4026532327] /run/netns/a\\040b"), 0xff, .. Bytes("x rw - nsfs nsfs rw")];
+
+        NamespaceMount.TryParse(Path, line, out NamespaceMount mount).ShouldBeTrue();
+
+        mount.MountPoint.ShouldBe("/run/netns/a b\ufffdx");
+        mount.RawMountPoint.ShouldBe([.. Bytes("/run/netns/a b"), 0xff, (byte)'x']);
+        NamespaceMount.TryParse(Path, Bytes(Named), out mount).ShouldBeTrue();
+        mount.RawMountPoint.ShouldBeNull();
+    }
+
     [Theory]
     [InlineData("22 27 0:21 / /proc rw,relatime - proc proc rw")]
     [InlineData("25 24 0:23 / /dev/shm rw,relatime - tmpfs tmpfs rw,size=24684092k")]

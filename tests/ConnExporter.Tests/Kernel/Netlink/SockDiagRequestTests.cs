@@ -60,7 +60,7 @@ public class SockDiagRequestTests
     {
         byte[] buffer = new byte[SockDiagRequest.MaxSize];
         Array.Fill(buffer, (byte)0xee);
-        var request = new SockDiagRequest(0xbbf) { To = (InetAddress.ReadV4([192, 0, 2, 7]), 443) };
+        var request = new SockDiagRequest(0xbbf) { To = [(InetAddress.ReadV4([192, 0, 2, 7]), 443)] };
 
         int length = request.Write(buffer, 1);
 
@@ -86,8 +86,45 @@ public class SockDiagRequestTests
         byte[] buffer = new byte[SockDiagRequest.MaxSize];
         byte[] address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
 
-        new SockDiagRequest(1) { To = (InetAddress.ReadV6(address), 80) }.Write(buffer, 1).ShouldBe(SockDiagRequest.MaxSize);
+        new SockDiagRequest(1) { To = [(InetAddress.ReadV6(address), 80)] }.Write(buffer, 1).ShouldBe(SockDiagRequest.Size + 32);
 
-        buffer[SockDiagRequest.Size..].ShouldBe([32, 0, 1, 0, 8, 28, 32, 0, 10, 128, 0, 0, 80, 0, 0, 0, .. address]);
+        buffer[SockDiagRequest.Size..(SockDiagRequest.Size + 32)].ShouldBe([32, 0, 1, 0, 8, 28, 32, 0, 10, 128, 0, 0, 80, 0, 0, 0, .. address]);
+    }
+
+    [Fact]
+    public void Several_destinations_are_one_condition_each_and_jumps_to_the_end()
+    {
+        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        byte[] address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+        var request = new SockDiagRequest(1) { To = [(InetAddress.ReadV4([192, 0, 2, 7]), 443), (InetAddress.ReadV6(address), 80), (InetAddress.ReadV4([192, 0, 2, 8]), 443)] };
+
+        int length = request.Write(buffer, 1);
+
+        length.ShouldBe(SockDiagRequest.Size + 72);
+        buffer[SockDiagRequest.Size..length].ShouldBe(
+        [
+            72, 0, 1, 0,
+
+            // When it holds to the jump behind it, else over that.
+            8, 16, 20, 0, 2, 32, 0, 0, 0xbb, 1, 0, 0, 192, 0, 2, 7,
+            1, 4, 52, 0,
+            8, 28, 32, 0, 10, 128, 0, 0, 80, 0, 0, 0, .. address,
+            1, 4, 20, 0,
+
+            // The last: to the end, else past it.
+            8, 16, 20, 0, 2, 32, 0, 0, 0xbb, 1, 0, 0, 192, 0, 2, 8,
+        ]);
+    }
+
+    [Fact]
+    public void As_many_destinations_as_there_may_be_fit_and_more_are_refused()
+    {
+        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        byte[] address = new byte[16];
+        (InetAddress, ushort)[] most = [.. Enumerable.Range(1, SockDiagRequest.MostEnds).Select(port => (InetAddress.ReadV6([.. address[..15], 1]), (ushort)port))];
+
+        new SockDiagRequest(1) { To = most }.Write(buffer, 1).ShouldBe(SockDiagRequest.MaxSize);
+        Should.Throw<ArgumentOutOfRangeException>(() => new SockDiagRequest(1) { To = [.. most, most[0]] });
+        Should.Throw<ArgumentOutOfRangeException>(() => new SockDiagRequest(1) { To = [] });
     }
 }

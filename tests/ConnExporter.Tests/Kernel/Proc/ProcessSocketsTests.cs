@@ -39,6 +39,54 @@ public sealed class ProcessSocketsTests : IDisposable
     }
 
     [Fact]
+    public void The_table_of_an_io_uring_instance_is_read_by_its_descriptor()
+    {
+        tree.Process(7, "web", "/", "/dev/null", "anon_inode:[io_uring]", "socket:[1]", "anon_inode:[eventpoll]");
+        tree.Write("proc/7/fdinfo/1", "pos:\t0\nSqMask:\t0x7\nSqThread:\t-1\nUserFiles:\t4\n    0: socket:[4711]\n    2: /dev/null\n32767: socket:[4712]\nUserBufs:\t0\nPollList:\n");
+        using var sockets = new ProcessSockets(tree.Proc);
+        Span<uint> found = stackalloc uint[8];
+
+        ReadAll(sockets, 7, 64).ShouldBe([1u]);
+        sockets.Rings.ShouldBe([1]);
+        sockets.ReadRegistered(7, 1, found, out int count).ShouldBeTrue();
+        count.ShouldBe(2);
+        found[..2].ToArray().ShouldBe([4711u, 4712u]);
+        sockets.ReadRegistered(7, 1, found[..1], out count).ShouldBeFalse("no more than there is room for");
+        count.ShouldBe(1);
+        sockets.ReadRegistered(7, 2, found, out count).ShouldBeTrue("closed meanwhile");
+        count.ShouldBe(0);
+    }
+
+    // The kernel leaves out what it does not get the lock for: that is not an empty table.
+    [Theory]
+    [InlineData("pos:\t0\n", false)]
+    [InlineData("SqMask:\t0x7\nUserFiles:\t4\nUserBufs:\t1\n    0: 0x7f00/4096\n", false)]
+    [InlineData("UserFiles:\t0\nUserBufs:\t1\n    0: 0x7f00/4096\n", true)]
+    [InlineData("UserFiles:\t2\n    0: <none>\n    1: <none>\nUserBufs:\t0\n", true)]
+    public void A_table_that_is_not_shown_is_told_from_one_without_sockets(string content, bool isShown)
+    {
+        tree.Process(7, "web", "/", "anon_inode:[io_uring]");
+        tree.Write("proc/7/fdinfo/0", content);
+        using var sockets = new ProcessSockets(tree.Proc);
+
+        sockets.ReadRegistered(7, 0, new uint[8], out int count).ShouldBe(isShown);
+        count.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("    1: socket:[4711]", 4711)]
+    [InlineData("12345: socket:[1]", 1)]
+    [InlineData("    1: /dev/null", 0)]
+    [InlineData("    1: ", 0)]
+    [InlineData("    1:", 0)]
+    [InlineData("UserFiles:\t3", 0)]
+    [InlineData("socket:[4711]", 0)]
+    [InlineData(": socket:[4711]", 0)]
+    [InlineData("tty: socket:[4711]", 0)]
+    [InlineData("", 0)]
+    public void A_line_of_that_table_is_a_number_and_a_file(string line, uint inode) => ProcessSockets.ParseRegistered(Bytes(line)).ShouldBe(inode);
+
+    [Fact]
     public void A_process_that_has_ended_is_gone()
     {
         Directory.CreateDirectory(tree.Proc.PathOf("8"));

@@ -84,6 +84,19 @@ public sealed class SysctlFilesTests : IDisposable
     }
 
     [Fact]
+    public void One_whose_name_is_no_text_is_named()
+    {
+        root.Write("etc/sysctl.d/10-ok.conf", "a.b = ok\n");
+        Strangers.WriteUnderBytes(Path.Join(root.Path, "etc/sysctl.d"), @"20-brk\xffx.conf", "a.b = other");
+
+        SysctlFileContent content = new SysctlFiles(root.Path).Read();
+
+        content.Assignments.Single().Value.ShouldBe("ok");
+        content.Unread.ShouldBe(["/etc/sysctl.d/20-brk\ufffdx.conf: its name is not UTF-8"]);
+        Strangers.RemoveAll(Path.Join(root.Path, "etc"));
+    }
+
+    [Fact]
     public void Only_so_many_files_are_read_the_last_ones()
     {
         for (int i = 0; i < SysctlFiles.CountLimit + 4; i++)

@@ -16,6 +16,11 @@ public class WebConfigFileTests
     [InlineData("{}")]
     [InlineData("tls_server_config:\nbasic_auth_users:\nhttp_server_config:\nrate_limit:\n")]
     [InlineData("tls_server_config: {}\nbasic_auth_users: {}\n")]
+    [InlineData("null")]
+    [InlineData("---\n~\n")]
+    [InlineData("tls_server_config: null\nbasic_auth_users: ~\nhttp_server_config: Null\nrate_limit: NULL\n")]
+    [InlineData("tls_server_config: !!null ''\nhttp_server_config: {headers: null, http2: ~}\nrate_limit: {interval: null, burst: null}\n")]
+    [InlineData("tls_server_config: {cert_file: null, key_file: ~, cipher_suites: , client_auth_type: null}\n")]
     [InlineData("http_server_config: {http2: false, headers: {X-Frame-Options: ''}}\nrate_limit: {interval: 0s, burst: 5}\n")]
     public void What_says_nothing_asks_for_nothing(string text)
     {
@@ -25,6 +30,29 @@ public class WebConfigFileTests
         config.Users.ShouldBeEmpty();
         config.Headers.ShouldBeEmpty();
         config.RateLimit.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("true")]
+    [InlineData("True")]
+    [InlineData("FALSE")]
+    [InlineData("yes")]
+    [InlineData("No")]
+    [InlineData("on")]
+    [InlineData("OFF")]
+    [InlineData("y")]
+    [InlineData("N")]
+    [InlineData("!!bool 'yes'")]
+    [InlineData("null")]
+    public void Switches_are_taken_as_other_exporters_take_them(string word) => Parse($"http_server_config: {{http2: {word}}}").Headers.ShouldBeEmpty();
+
+    [Fact]
+    public void A_name_of_a_file_or_a_user_may_be_such_a_word()
+    {
+        WebConfig config = Parse($"tls_server_config: {{cert_file: yes, key_file: 'null'}}\nbasic_auth_users: {{null: {Hash}, on: {Hash}}}\n");
+
+        (config.Tls!.Certificate.Path, config.Tls.Key.Path).ShouldBe(("/etc/web/yes", "/etc/web/null"));
+        config.Users.Keys.ShouldBe(["null", "on"]);
     }
 
     [Fact]
@@ -100,6 +128,14 @@ public class WebConfigFileTests
     [InlineData("tls_server_config: {cert_file: a, key_file: b, cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]}", "web.yml:1: tls_server_config.cipher_suites: 'TLS_RSA_WITH_RC4_128_SHA': no such cipher suite, or one that is not safe")]
     [InlineData("tls_server_config: {cert_file: a, key_file: b, curve_preferences: [X25519]}", "web.yml:1: tls_server_config.curve_preferences: cannot be chosen here")]
     [InlineData("tls_server_config: {cert_file: \"a\\0b\", key_file: b}", "web.yml:1: tls_server_config.cert_file: 'a\0b': expected a path")]
+    [InlineData("tls_server_config: 'null'", "web.yml:1: tls_server_config: expected a mapping of keys to values")]
+    [InlineData("tls_server_config: !!str null", "web.yml:1: tls_server_config: expected a mapping of keys to values")]
+    [InlineData("tls_server_config: nUll", "web.yml:1: tls_server_config: expected a mapping of keys to values")]
+    [InlineData("tls_server_config: {cert_file: a, key_file: null}", "web.yml: tls_server_config.key_file is missing")]
+    [InlineData("http_server_config: {http2: tRue}", "web.yml:1: http_server_config.http2: 'tRue': expected true or false")]
+    [InlineData("http_server_config: {http2: 'yes'}", "web.yml:1: http_server_config.http2: 'yes': expected true or false")]
+    [InlineData("http_server_config: {http2: 1}", "web.yml:1: http_server_config.http2: '1': expected true or false")]
+    [InlineData("basic_auth_users: {alice: ~}", "web.yml:1: basic_auth_users.alice: expected a bcrypt hash")]
     [InlineData("http_server_config: {http2: maybe}", "web.yml:1: http_server_config.http2: 'maybe': expected true or false")]
     [InlineData("http_server_config: {headers: {X-Frame-Options: allow}}", "web.yml:1: http_server_config.headers.X-Frame-Options: 'allow': expected deny or sameorigin")]
     [InlineData("http_server_config: {headers: {Server: x}}", "web.yml:1: http_server_config.headers.Server: no such key")]

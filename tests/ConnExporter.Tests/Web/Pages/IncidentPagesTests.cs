@@ -11,6 +11,7 @@ public sealed class IncidentPagesTests : IDisposable
     private const string Id = "20260102T030405Z-001";
     private readonly TemporaryDirectory directory = new();
     private readonly PageBench bench = new PageBench("<script>alert(1)</script>").Look();
+    private readonly DiskThread disk;
     private readonly StatusRoutes routes;
 
     public IncidentPagesTests()
@@ -18,13 +19,14 @@ public sealed class IncidentPagesTests : IDisposable
         var store = new IncidentStore(directory.Path);
         var record = new IncidentRecord(Id, 1, IncidentEvent.Begin, "critical");
         store.Write(record, IncidentJson.Write(record, bench.Store.Current, "host-1", "6.18.0", bench.Diagnostician, bench.Time), maxCount: 10, maxBytes: 1 << 20);
-        routes = new StatusRoutes(bench.Site, new IncidentPages(store));
+        disk = new DiskThread(store.Directory, bench.Time, new LoggedLines().Log);
+        routes = new StatusRoutes(bench.Site, new IncidentPages(store, disk));
     }
 
     [Fact]
-    public void The_list_says_when_how_bad_and_what()
+    public async Task The_list_says_when_how_bad_and_what()
     {
-        string list = Get("/incidents")!;
+        string list = (await Get("/incidents"))!;
 
         list.ShouldContain($"<a href=\"incidents/{Id}?lang=en\">2026-01-02 03:04:05 UTC</a>");
         list.ShouldContain("<td>critical</td>");
@@ -33,17 +35,17 @@ public sealed class IncidentPagesTests : IDisposable
     }
 
     [Fact]
-    public void An_incident_can_be_read_in_full()
+    public async Task An_incident_can_be_read_in_full()
     {
-        string incident = Get($"/incidents/{Id}")!;
+        string incident = (await Get($"/incidents/{Id}"))!;
 
-        incident.ShouldContain("27,500 of 28,232 ports towards 10.0.0.5:6379 from 10.0.0.7 are taken (97 %)");
+        incident.ShouldContain("27,500 of 28,232 ports towards 10.0.0.5:6379 from 10.0.0.7");
         incident.ShouldContain("prlimit --pid 4711 ");
         incident.ShouldContain("&lt;script&gt;alert(1)&lt;/script&gt;");
         incident.ShouldNotContain("<script>");
-        Get($"/incidents/{Id}", "?record=1").ShouldBe(incident);
+        (await Get($"/incidents/{Id}", "?record=1")).ShouldBe(incident);
 
-        using var json = JsonDocument.Parse(Get($"/incidents/{Id}.json")!);
+        using var json = JsonDocument.Parse((await Get($"/incidents/{Id}.json"))!);
         json.RootElement[0].GetProperty("diagnosis").GetProperty("verdict").GetString().ShouldBe("critical");
     }
 
@@ -52,28 +54,32 @@ public sealed class IncidentPagesTests : IDisposable
     [InlineData("/incidents/20260102T030405Z-002.json", "")]
     [InlineData("/incidents/../../etc/passwd", "")]
     [InlineData("/incidents/" + Id, "?record=7")]
-    public void Others_are_not_there(string path, string query) => Get(path, query).ShouldBeNull();
+    public async Task Others_are_not_there(string path, string query) => (await Get(path, query)).ShouldBeNull();
 
     [Fact]
-    public void A_record_that_was_cut_off_is_said_to_be_so()
+    public async Task A_record_that_was_cut_off_is_said_to_be_so()
     {
         string file = Directory.GetFiles(directory.Path).Single();
         File.WriteAllText(file, File.ReadAllText(file)[..100]);
 
-        Get("/incidents")!.ShouldContain("cannot be understood");
-        Get($"/incidents/{Id}", status: 503)!.ShouldContain("cannot be understood");
+        (await Get("/incidents"))!.ShouldContain("cannot be understood");
+        (await Get($"/incidents/{Id}", status: 503))!.ShouldContain("cannot be understood");
     }
 
     [Fact]
-    public void Without_a_recorder_there_are_no_such_pages() => bench.Routes.Find(new DefaultHttpContext().Request, "/incidents").ShouldBeNull();
+    public async Task Without_a_recorder_there_are_no_such_pages() => (await bench.Routes.FindAsync(new DefaultHttpContext().Request, "/incidents", compressed: false)).ShouldBeNull();
 
-    public void Dispose() => directory.Dispose();
+    public void Dispose()
+    {
+        disk.Dispose();
+        directory.Dispose();
+    }
 
-    private string? Get(string path, string query = "", int status = 200)
+    private async Task<string?> Get(string path, string query = "", int status = 200)
     {
         HttpRequest request = new DefaultHttpContext().Request;
         request.QueryString = new QueryString(query);
-        if (routes.Find(request, path) is not { } answer)
+        if (await routes.FindAsync(request, path, compressed: false) is not { } answer)
         {
             return null;
         }

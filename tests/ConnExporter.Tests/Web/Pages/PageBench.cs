@@ -80,13 +80,15 @@ internal sealed class PageBench
         return this;
     }
 
-    public string Page(Language language = Language.English) => Encoding.UTF8.GetString(Site.Get(StatusSite.Document.Page, language)!.Get(compressed: false));
+    public string Page(Language language = Language.English) => Encoding.UTF8.GetString(Document(StatusSite.Document.Page, language).Get(compressed: false));
 
     public JsonElement Json(StatusSite.Document document)
     {
-        using var parsed = JsonDocument.Parse(Site.Get(document, Language.English)!.Get(compressed: false));
+        using var parsed = JsonDocument.Parse(Document(document, Language.English).Get(compressed: false));
         return parsed.RootElement.Clone();
     }
+
+    public StatusSite.Rendering Document(StatusSite.Document document, Language language) => Site.GetAsync(document, language, compressed: true).AsTask().GetAwaiter().GetResult()!;
 
     public static ulong[] States(TcpState state, ulong count)
     {

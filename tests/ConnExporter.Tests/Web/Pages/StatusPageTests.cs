@@ -22,7 +22,7 @@ public class StatusPageTests
         page.ShouldContain("<p class=\"word\">critical</p>");
         page.ShouldContain("<h1>Ephemeral ports towards 10.0.0.5:6379 from 10.0.0.7 run out</h1>");
         page.ShouldContain("<code>ephemeral_ports_exhausting</code>");
-        page.ShouldContain("27,500 of 28,232 ports towards 10.0.0.5:6379 from 10.0.0.7 are taken (97 %)");
+        page.ShouldContain("27,500 of 28,232 ports towards 10.0.0.5:6379 from 10.0.0.7 are proven to be taken (97 %)");
         page.ShouldContain("pid 4711");
         page.ShouldContain("<pre tabindex=\"0\"><code>prlimit --pid 4711 ");
         page.ShouldContain("<title>critical · host-1</title>");

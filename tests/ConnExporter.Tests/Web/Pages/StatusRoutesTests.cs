@@ -55,14 +55,14 @@ public class StatusRoutesTests
     [Fact]
     public void However_many_ask_it_is_rendered_once_a_report_and_language()
     {
-        byte[] first = bench.Site.Get(StatusSite.Document.Page, Language.English)!.Get(compressed: true);
+        byte[] first = bench.Document(StatusSite.Document.Page, Language.English).Get(compressed: true);
 
         bench.Store.Update(snapshot => snapshot with { Configuration = snapshot.Configuration with { LastReloadOk = false } });
-        bench.Site.Get(StatusSite.Document.Page, Language.English)!.Get(compressed: true).ShouldBeSameAs(first);
-        bench.Site.Get(StatusSite.Document.Page, Language.Chinese)!.Get(compressed: true).ShouldNotBeSameAs(first);
+        bench.Document(StatusSite.Document.Page, Language.English).Get(compressed: true).ShouldBeSameAs(first);
+        bench.Document(StatusSite.Document.Page, Language.Chinese).Get(compressed: true).ShouldNotBeSameAs(first);
 
         bench.Look();
-        bench.Site.Get(StatusSite.Document.Page, Language.English)!.Get(compressed: true).ShouldNotBeSameAs(first);
+        bench.Document(StatusSite.Document.Page, Language.English).Get(compressed: true).ShouldNotBeSameAs(first);
     }
 
     [Fact]
@@ -147,7 +147,7 @@ public class StatusRoutesTests
             context.Request.Headers[given.Name] = given.Value;
         }
 
-        await new Endpoints("/metrics", bench.Store, new MetricsPage(bench.Store), isOn ? from ?? bench.Routes : null).HandleAsync(context);
+        await new Endpoints("/metrics", bench.Store, new MetricsPage(bench.Store, new MetricRegistry()), isOn ? from ?? bench.Routes : null).HandleAsync(context);
         return new Answer(context.Response.StatusCode, context.Response.Headers, body.ToArray());
     }
 

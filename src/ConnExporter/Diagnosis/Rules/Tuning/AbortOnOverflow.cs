@@ -10,7 +10,7 @@ internal sealed class AbortOnOverflow() : TuningRule("tuning_abort_on_overflow",
         settings.Number(SettingCatalogue.AbortOnOverflow) > 0
             ? Tell(Severity.Info, settings, [SettingCatalogue.AbortOnOverflow]) with
             {
-                Remedies = [new Remedy("tuning_no_abort", RemedyKind.Platform, Set(SettingCatalogue.AbortOnOverflow, 0))],
+                Remedies = [.. HostCommand.Change(new Remedy("tuning_no_abort", RemedyKind.Platform), HostCommand.Set(seen, SettingCatalogue.AbortOnOverflow, 0))],
             }
             : null;
 }

@@ -19,7 +19,7 @@ internal sealed class ConntrackBucketsFew() : TuningRule("tuning_conntrack_bucke
 
         return Tell(Severity.Info, settings, [SettingCatalogue.ConntrackMax, SettingCatalogue.ConntrackBuckets], new Fact("tuning_entries_a_bucket", ("entries", max / buckets))) with
         {
-            Remedies = [new Remedy("tuning_more_buckets", RemedyKind.Room, Set(SettingCatalogue.ConntrackBuckets, max / Usual))],
+            Remedies = [.. HostCommand.Change(new Remedy("tuning_more_buckets", RemedyKind.Room), HostCommand.Raise(seen, SettingCatalogue.ConntrackBuckets, max / Usual))],
         };
     }
 }

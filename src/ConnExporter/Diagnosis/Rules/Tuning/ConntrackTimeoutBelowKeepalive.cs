@@ -11,22 +11,31 @@ internal sealed class ConntrackTimeoutBelowKeepalive() : TuningRule("tuning_conn
 {
     private const ulong Hour = 3600;
 
+    /// <summary>How long entries of idle connections must be kept so that keepalive probes find them, in seconds; null where it is not known when those are sent.</summary>
+    public static ulong? Enough(Observation seen)
+    {
+        // Until the first probe, and as long again as all probes take; in whole hours.
+        ulong probing = (seen.NumberOf(SettingCatalogue.KeepaliveInterval) ?? 75) * (seen.NumberOf(SettingCatalogue.KeepaliveProbes) ?? 9);
+        return seen.NumberOf(SettingCatalogue.KeepaliveTime) is { } idle ? (idle + probing + Hour - 1) / Hour * Hour : null;
+    }
+
     protected override Verdict? Judge(Observation seen, SettingsReading settings)
     {
-        if (settings.Number(SettingCatalogue.ConntrackEstablished) is not { } timeout || settings.Number(SettingCatalogue.KeepaliveTime) is not { } idle || timeout >= idle)
+        if (settings.Number(SettingCatalogue.ConntrackEstablished) is not { } timeout || settings.Number(SettingCatalogue.KeepaliveTime) is not { } idle || timeout >= idle || Enough(seen) is not { } enough)
         {
             return null;
         }
 
-        // Until the first probe, and as long again as all probes take; in whole hours.
-        ulong probing = (settings.Number(SettingCatalogue.KeepaliveInterval) ?? 75) * (settings.Number(SettingCatalogue.KeepaliveProbes) ?? 9);
-        ulong enough = (idle + probing + Hour - 1) / Hour * Hour;
         return Tell(
             settings.Number(SettingCatalogue.ConntrackLoose) == 0 ? Severity.Warning : Severity.Info,
             settings,
             [SettingCatalogue.ConntrackEstablished, SettingCatalogue.KeepaliveTime, SettingCatalogue.ConntrackLoose]) with
         {
-            Remedies = [new Remedy("tuning_earlier_keepalive", RemedyKind.Application), new Remedy("tuning_longer_conntrack_timeout", RemedyKind.Platform, Set(SettingCatalogue.ConntrackEstablished, enough))],
+            Remedies =
+            [
+                new Remedy("tuning_earlier_keepalive", RemedyKind.Application),
+                .. HostCommand.Change(new Remedy("tuning_longer_conntrack_timeout", RemedyKind.Platform), HostCommand.Raise(seen, SettingCatalogue.ConntrackEstablished, enough)),
+            ],
         };
     }
 }

@@ -16,10 +16,12 @@ internal sealed class RangeBelow1024() : TuningRule("tuning_range_below_1024", S
             return null;
         }
 
-        PortRange better = range.Last > FirstUnprivileged ? PortCommands.Even(range with { First = FirstUnprivileged }) : PortCommands.Default;
+        // What is left of a narrow one would be the next note: then the kernel's own, which is what that asks for.
+        PortRange? left = range.Last > FirstUnprivileged ? PortCommands.Even(range with { First = FirstUnprivileged }) : null;
+        PortRange better = left is { } rest && rest.Count >= PortCommands.Default.Count ? rest : PortCommands.Default;
         return Tell(Severity.Warning, settings, [SettingCatalogue.PortRange, SettingCatalogue.ReservedPorts]) with
         {
-            Remedies = [new Remedy("tuning_move_range", RemedyKind.Room, PortCommands.SetRange(seen, better))],
+            Remedies = [.. PortCommands.SetRange(seen, new Remedy("tuning_move_range", RemedyKind.Room), better)],
         };
     }
 }

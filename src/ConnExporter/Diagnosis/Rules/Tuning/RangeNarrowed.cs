@@ -10,7 +10,7 @@ internal sealed class RangeNarrowed() : TuningRule("tuning_range_narrowed", Seve
         seen.Ports is { Range: var range } && range.Count < PortCommands.Default.Count
             ? Tell(Severity.Info, settings, [SettingCatalogue.PortRange], new Fact("tuning_range_size", ("count", range.Count), ("default", PortCommands.Default.Count))) with
             {
-                Remedies = [new Remedy("tuning_default_range", RemedyKind.Room, PortCommands.SetRange(seen, PortCommands.Default))],
+                Remedies = [.. PortCommands.SetRange(seen, new Remedy("tuning_default_range", RemedyKind.Room), PortCommands.Default)],
             }
             : null;
 }

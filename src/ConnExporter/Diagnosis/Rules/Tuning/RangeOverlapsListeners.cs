@@ -11,6 +11,8 @@ internal sealed class RangeOverlapsListeners() : TuningRule("tuning_range_overla
 {
     private const int Named = 10;
 
+    public override ImmutableArray<Input> Inputs => [Input.Settings, Input.Ports, Input.Listeners];
+
     protected override Verdict? Judge(Observation seen, SettingsReading settings)
     {
         if (seen.Ports is not { } ports || seen.Listeners is not { } listeners)
@@ -29,7 +31,7 @@ internal sealed class RangeOverlapsListeners() : TuningRule("tuning_range_overla
         {
             Holders = [.. listeners.Rows.Where(row => overlapping.Contains(ushort.Parse(row.Port, NumberStyles.None, CultureInfo.InvariantCulture)))
                 .Select(row => HolderOf(seen, row)).OfType<Holder>().Distinct().Take(Named)],
-            Remedies = [new Remedy("tuning_reserve_ports", RemedyKind.Room, PortCommands.Reserve(seen, ports.Reserved, overlapping))],
+            Remedies = [.. HostCommand.Change(new Remedy("tuning_reserve_ports", RemedyKind.Room), PortCommands.Reserve(seen, ports.Reserved, overlapping))],
         };
     }
 }

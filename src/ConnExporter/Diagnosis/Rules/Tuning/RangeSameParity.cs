@@ -13,7 +13,7 @@ internal sealed class RangeSameParity() : TuningRule("tuning_range_same_parity",
         seen.Ports is { Range: var range } && (range.First ^ range.Last) % 2 == 0 && range.Count > 1
             ? Tell(Severity.Info, settings, [SettingCatalogue.PortRange]) with
             {
-                Remedies = [new Remedy("tuning_even_range", RemedyKind.Room, PortCommands.SetRange(seen, PortCommands.Even(range)))],
+                Remedies = [.. PortCommands.SetRange(seen, new Remedy("tuning_even_range", RemedyKind.Room), PortCommands.Even(range))],
             }
             : null;
 }

@@ -10,7 +10,7 @@ internal sealed class ReuseWithoutTimestamps() : TuningRule("tuning_tw_reuse_wit
         settings.Number(SettingCatalogue.TimeWaitReuse) == 1 && settings.Number(SettingCatalogue.Timestamps) == 0
             ? Tell(Severity.Info, settings, [SettingCatalogue.TimeWaitReuse, SettingCatalogue.Timestamps]) with
             {
-                Remedies = [new Remedy("tuning_timestamps_on", RemedyKind.Reuse, Set(SettingCatalogue.Timestamps, 1))],
+                Remedies = [.. HostCommand.Change(new Remedy("tuning_timestamps_on", RemedyKind.Reuse), HostCommand.Set(seen, SettingCatalogue.Timestamps, 1))],
             }
             : null;
 }

@@ -1,6 +1,7 @@
-using System.Globalization;
+using System.Collections.Immutable;
 using ConnExporter.Collectors;
 using ConnExporter.Resources;
+using ConnExporter.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules.Tuning;
 
@@ -11,6 +12,8 @@ internal sealed class SoftFileLimitLow() : TuningRule("tuning_nofile_soft_low", 
     private const ulong Far = 2;
 
     // Descriptors come and go, other than settings.
+    public override ImmutableArray<Input> Inputs => [Input.Settings, Input.Processes, Input.ReadableProcesses, Input.VisibleProcesses];
+
     public override bool MustLast => true;
 
     protected override Verdict? Judge(Observation seen, SettingsReading settings)
@@ -24,13 +27,16 @@ internal sealed class SoftFileLimitLow() : TuningRule("tuning_nofile_soft_low", 
         }
 
         Holder holder = Holder.Of(row.Process, row.Unit) with { ProcessId = pid, StartedAt = seen.StartOf(row.WorstStartTicks), Count = row.Worst };
-        string limit = hard == ulong.MaxValue ? "unlimited" : hard.ToString(CultureInfo.InvariantCulture);
         return Tell(
             Severity.Info, settings, [], new Fact("tuning_descriptors_and_limits", ("process", row.Process), ("used", row.Worst), ("soft", row.WorstLimit), ("hard", hard == ulong.MaxValue ? "∞" : hard))) with
         {
             Instance = holder.Unit is { } unit ? $"{row.Process} of {unit}" : row.Process,
             Holders = [holder],
-            Remedies = [new Remedy("tuning_soft_to_hard", RemedyKind.Grace, $"prlimit --pid {pid} --nofile={limit}:")],
+
+            // Without an end, or above fs.nr_open, no process can be given it.
+            Remedies = hard <= (seen.NumberOf(SettingCatalogue.NrOpen) ?? ulong.MaxValue - 1)
+                ? [.. HostCommand.Change(new Remedy("tuning_soft_to_hard", RemedyKind.Grace), DescriptorRemedies.Prlimit(pid, hard, ""))]
+                : [],
         };
     }
 }

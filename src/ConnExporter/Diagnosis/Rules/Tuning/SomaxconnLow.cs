@@ -13,7 +13,7 @@ internal sealed class SomaxconnLow() : TuningRule("tuning_somaxconn_low", Severi
         settings.Number(SettingCatalogue.SoMaxConn) <= Old
             ? Tell(Severity.Info, settings, [SettingCatalogue.SoMaxConn]) with
             {
-                Remedies = [new Remedy("tuning_raise_somaxconn", RemedyKind.Room, Set(SettingCatalogue.SoMaxConn, Today))],
+                Remedies = [.. HostCommand.Change(new Remedy("tuning_raise_somaxconn", RemedyKind.Room), HostCommand.Raise(seen, SettingCatalogue.SoMaxConn, Today))],
             }
             : null;
 }

@@ -10,7 +10,7 @@ internal sealed class SyncookiesOff() : TuningRule("tuning_syncookies_off", Seve
         settings.Number(SettingCatalogue.SynCookies) == 0
             ? Tell(Severity.Warning, settings, [SettingCatalogue.SynCookies, SettingCatalogue.SynBacklog]) with
             {
-                Remedies = [new Remedy("tuning_syncookies_on", RemedyKind.Platform, Set(SettingCatalogue.SynCookies, 1))],
+                Remedies = [.. HostCommand.Change(new Remedy("tuning_syncookies_on", RemedyKind.Platform), HostCommand.Raise(seen, SettingCatalogue.SynCookies, 1))],
             }
             : null;
 }

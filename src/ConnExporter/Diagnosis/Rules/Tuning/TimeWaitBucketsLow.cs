@@ -19,7 +19,7 @@ internal sealed class TimeWaitBucketsLow() : TuningRule("tuning_tw_buckets_low",
         return settings.Number(SettingCatalogue.MaxTimeWait) is { } limit && limit < Low && (settings.AssignmentOf(SettingCatalogue.MaxTimeWait) is not null || limit < orphans / 2)
             ? Tell(Severity.Info, settings, [SettingCatalogue.MaxTimeWait]) with
             {
-                Remedies = [new Remedy("tuning_more_tw_buckets", RemedyKind.Room, Set(SettingCatalogue.MaxTimeWait, Ample))],
+                Remedies = [.. HostCommand.Change(new Remedy("tuning_more_tw_buckets", RemedyKind.Room), HostCommand.Raise(seen, SettingCatalogue.MaxTimeWait, Ample))],
             }
             : null;
     }

@@ -10,6 +10,8 @@ namespace ConnExporter.Diagnosis.Rules.Tuning;
 internal abstract class TuningRule(string id, params ImmutableArray<Severity> severities) : Rule(id, severities)
 {
     // A setting does not come and go: what it says now is so.
+    public override ImmutableArray<Input> Inputs => [Input.Settings];
+
     public override bool MustLast => false;
 
     public sealed override Verdict? Judge(Observation seen, Severity? held) => seen.Settings is { } settings ? Judge(seen, settings) : null;
@@ -43,10 +45,8 @@ internal abstract class TuningRule(string id, params ImmutableArray<Severity> se
         ? Holder.Of(counted.Process, counted.Unit) with { ProcessId = counted.Owner?.Pid, StartedAt = seen.StartOf(counted.Owner?.StartTicks) }
         : null;
 
-    /// <summary>The command that sets a sysctl until the next start of the host.</summary>
-    protected static string Set(string name, ulong value) => $"sysctl -w {name}={value}";
-
     /// <summary>The command that takes a line out of a file, if it is still there; a link to the file stays a link.</summary>
-    protected static string CommentOut(SysctlAssignment assignment) =>
-        $"sed -i --follow-symlinks '{assignment.Line}{{/{assignment.Name[(assignment.Name.LastIndexOf('.') + 1)..]}/s/^/# /}}' '{assignment.Path.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    /// <remarks>The name is one of the catalogue: letters, digits and underscores, which mean themselves to sed.</remarks>
+    protected static ShellCommand CommentOut(SysctlAssignment assignment) =>
+        ShellCommand.Of("sed", "-i", "--follow-symlinks", $"{assignment.Line}{{/{assignment.Name[(assignment.Name.LastIndexOf('.') + 1)..]}/" + "s/^/# /}").On(assignment.Path);
 }

@@ -3,21 +3,22 @@ using Microsoft.Extensions.Hosting;
 
 namespace ConnExporter.Hosting;
 
-/// <summary>Ends the host at SIGTERM or SIGINT, at once at the second one, and reloads the configuration at SIGHUP.</summary>
-internal sealed class SignalLifetime : IHostLifetime, IDisposable
+/// <summary>Signals beside SIGTERM, at which the lifetime ends the host: SIGINT ends it too, the second of either ends it at once, and SIGHUP reloads the configuration.</summary>
+internal sealed class Signals : IHostedLifecycleService, IDisposable
 {
     private readonly IHostApplicationLifetime application;
     private readonly Action reload;
     private readonly List<PosixSignalRegistration> registrations = [];
     private int asked;
 
-    public SignalLifetime(IHostApplicationLifetime application, Action reload)
+    public Signals(IHostApplicationLifetime application, Action reload)
     {
         this.application = application;
         this.reload = reload;
     }
 
-    public Task WaitForStartAsync(CancellationToken cancellationToken)
+    // Before anything else starts: until then SIGHUP ends the process.
+    public Task StartingAsync(CancellationToken cancellationToken)
     {
         registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop));
         registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop));
@@ -25,7 +26,15 @@ internal sealed class SignalLifetime : IHostLifetime, IDisposable
         return Task.CompletedTask;
     }
 
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public void Dispose() => registrations.ForEach(registration => registration.Dispose());
 

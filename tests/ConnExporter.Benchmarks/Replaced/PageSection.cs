@@ -1,7 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 
-namespace ConnExporter.Metrics;
+namespace ConnExporter.Benchmarks.Replaced;
 
 /// <summary>The series of one family as they go on a page. Its buffer is kept from page to page.</summary>
 internal sealed class PageSection
@@ -24,13 +24,13 @@ internal sealed class PageSection
     }
 
     /// <summary>A name and its labels, up to the blank before the value.</summary>
-    public void AppendSeries(MetricFamily family, ReadOnlySpan<string> labelValues)
+    public void AppendSeries(OwnWriter.Names family, ReadOnlySpan<string> labelValues)
     {
-        Append(family.NameBytes);
+        Append(family.Name);
         for (int i = 0; i < labelValues.Length; i++)
         {
             Append(i == 0 ? "{"u8 : ","u8);
-            Append(family.LabelBytes[i]);
+            Append(family.Labels[i]);
             Append("=\""u8);
             AppendEscaped(labelValues[i]);
             Append("\""u8);
@@ -47,13 +47,6 @@ internal sealed class PageSection
             return;
         }
 
-        Reserve(32);
-        Utf8Formatter.TryFormat(value, bytes.AsSpan(length), out int written);
-        length += written;
-    }
-
-    public void AppendNumber(ulong value)
-    {
         Reserve(32);
         Utf8Formatter.TryFormat(value, bytes.AsSpan(length), out int written);
         length += written;

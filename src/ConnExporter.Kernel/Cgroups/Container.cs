@@ -1,0 +1,133 @@
+using System.Buffers;
+using System.Text;
+
+namespace ConnExporter.Kernel.Cgroups;
+
+/// <summary>An application container, as the path of its cgroup tells.</summary>
+/// <param name="Engine">Who runs it, as far as its cgroup says: <c>docker</c>, <c>cri-containerd</c>, <c>crio</c>, <c>libpod</c>; <c>kubepods</c> or <c>container</c> where it does not.</param>
+/// <param name="Id">Its id, 64 hexadecimal digits.</param>
+/// <param name="PodUid">The uid of its Kubernetes pod; null where it is in none.</param>
+public sealed record Container(string Engine, string Id, string? PodUid)
+{
+    private const int ShortLength = 12;
+    private const int IdLength = 64;
+    private const int LongestUid = 64;
+    private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
+    private static readonly SearchValues<byte> OfUids = SearchValues.Create("0123456789abcdef-_"u8);
+
+    // Who puts his name before an id, in this spelling. A scope that somebody else called after a hash is a unit, not a container.
+    private static readonly string[] Engines =
+    [
+        "docker", "cri-dockerd", "cri-containerd", "containerd", "nerdctl", "crio", "crio-conmon", "libpod", "libpod-conmon", "libpod-payload", "podman", "buildah", "isulad", "kata",
+    ];
+
+    // Whose own service or directory holds bare ids.
+    private static readonly string[] Parents = ["docker", "containerd", "crio", "podman", "isulad"];
+
+    /// <summary>The name that people know: engine and the first 12 digits of the id.</summary>
+    public string Name => $"{Engine}-{Id[..ShortLength]}";
+
+    /// <summary>Finds the innermost container of a cgroup path.</summary>
+    /// <param name="path">
+    /// Such as <c>/system.slice/docker-ID.scope</c>, <c>/docker/ID</c>, <c>/kubepods/burstable/podUID/ID</c>, or, where an engine without systemd was
+    /// given a path for one with it, <c>/kubepods-besteffort-podUID.slice:cri-containerd:ID</c>.
+    /// </param>
+    /// <returns>Null where no part of the path is a container's.</returns>
+    public static Container? Of(ReadOnlySpan<byte> path)
+    {
+        // Most paths have no part that is long enough.
+        if (path.Length <= IdLength)
+        {
+            return null;
+        }
+
+        Container? found = null;
+        ReadOnlySpan<byte> parent = default;
+        string? pod = null;
+        bool isInUnit = false;
+        foreach (Range range in path.Split((byte)'/'))
+        {
+            ReadOnlySpan<byte> part = path[range];
+            if (part.IsEmpty)
+            {
+                continue;
+            }
+
+            pod = PodOf(part, pod is not null) ?? pod;
+            string? engine = EngineOf(part, parent, pod is not null, isInUnit);
+            found = engine is null ? found : new Container(engine, Utf8Text.Of(IdIn(part)), pod is "" ? null : pod);
+            isInUnit |= part.EndsWith(".service"u8) || part.EndsWith(".scope"u8);
+            parent = part;
+        }
+
+        return found;
+    }
+
+    private static ReadOnlySpan<byte> IdIn(ReadOnlySpan<byte> part)
+    {
+        part = part.EndsWith(".scope"u8) ? part[..^".scope".Length] : part;
+        ReadOnlySpan<byte> id = part.Length < IdLength ? default : part[^IdLength..];
+        return id.ContainsAnyExcept(HexDigits) ? default : id;
+    }
+
+    // Null where the part is no container.
+    private static string? EngineOf(ReadOnlySpan<byte> part, ReadOnlySpan<byte> parent, bool isInPod, bool isInUnit)
+    {
+        ReadOnlySpan<byte> id = IdIn(part);
+        if (id.IsEmpty)
+        {
+            return null;
+        }
+
+        bool isScope = part.EndsWith(".scope"u8);
+        ReadOnlySpan<byte> before = part[..^(IdLength + (isScope ? ".scope".Length : 0))];
+        if (before.IsEmpty)
+        {
+            string? known = Known(parent.EndsWith(".service"u8) ? parent[..^".service".Length] : parent, Parents);
+            return isScope ? null : known ?? (isInPod ? "kubepods" : isInUnit ? null : "container");
+        }
+
+        byte separator = before[^1];
+        ReadOnlySpan<byte> name = before[..^1];
+        switch (separator)
+        {
+            case (byte)':' when !isScope && name.LastIndexOf((byte)':') is var colon and > 0:
+                return Named(name[(colon + 1)..], isInPod || name[..colon].EndsWith(".slice"u8));
+            case (byte)'-':
+                return Named(name, isInPod);
+            case (byte)'_' when !isScope && name.SequenceEqual("kata"u8):
+                return "kata";
+            default:
+                return null;
+        }
+    }
+
+    private static string? Named(ReadOnlySpan<byte> engine, bool isCertain) =>
+        Known(engine, Engines) is { } known ? (known == "libpod-payload" ? "libpod" : known) : isCertain && !engine.IsEmpty ? Utf8Text.Of(engine) : null;
+
+    private static string? Known(ReadOnlySpan<byte> name, string[] names)
+    {
+        foreach (string known in names)
+        {
+            if (Ascii.Equals(name, known))
+            {
+                return known;
+            }
+        }
+
+        return null;
+    }
+
+    // "pod0d1c1f0a-52b1", "kubepods-burstable-pod0d1c1f0a_52b1.slice", and the latter before a colon. Empty for what is of Kubernetes and no pod.
+    private static string? PodOf(ReadOnlySpan<byte> part, bool isInKubernetes)
+    {
+        int slice = part.IndexOf(".slice"u8);
+        ReadOnlySpan<byte> name = slice < 0 ? part : part[..slice];
+        bool isKubernetes = name.SequenceEqual("kubepods"u8) || name.StartsWith("kubepods-"u8) || name.EndsWith("-kubepods"u8) || name.IndexOf("-kubepods-"u8) >= 0;
+        int at = isInKubernetes && slice < 0 && name.StartsWith("pod"u8) ? 0 : isKubernetes && name.LastIndexOf("-pod"u8) is >= 0 and var found ? found + 1 : -1;
+        ReadOnlySpan<byte> uid = at < 0 ? default : name[(at + "pod".Length)..];
+        return uid.Length is > 0 and <= LongestUid && !uid.ContainsAnyExcept(OfUids) ? Utf8Text.Of(uid).Replace('_', '-')
+            : isKubernetes ? ""
+            : null;
+    }
+}
