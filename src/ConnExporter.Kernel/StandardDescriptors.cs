@@ -60,6 +60,11 @@ public static unsafe class StandardDescriptors
                 }
             }
 
+            if (descriptor >= Count)
+            {
+                _ = LibC.Close(descriptor);
+            }
+
             byte** list = stackalloc byte*[arguments.Length + 1];
             for (int i = 0; i < arguments.Length; i++)
             {

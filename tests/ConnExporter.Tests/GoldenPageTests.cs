@@ -117,6 +117,7 @@ public partial class GoldenPageTests
         var kernel = new KernelSource(Fixture.Proc(vintage), Fixture.PathOf(vintage, "sys"), sockDiag.Open);
         var page = new ExpositionWriter();
         MetricsPage.Write(page, Sample(kernel));
+        page.Repeats.ShouldBe(0, "a series is written twice");
 
         // Not this build's, not this run's.
         return BuildInfo().Replace(Encoding.UTF8.GetString(page.ToText(format)), "conn_exporter_build_info{version=\"0.0.0\",revision=\"\",runtime=\"\"}");

@@ -20,14 +20,14 @@ internal sealed class ExpositionWriter
     {
     }
 
-    /// <summary>Series so far.</summary>
-    public int SeriesCount { get; private set; }
+    /// <summary>How often a series was written that the page had already, where only the later value stays: a defect in a collector, for tests to see.</summary>
+    public int Repeats { get; private set; }
 
     /// <summary>Starts a new page.</summary>
     public void Clear()
     {
         page++;
-        SeriesCount = 0;
+        Repeats = 0;
         foreach (FollowedFamily family in families.Values)
         {
             family.Begin();
@@ -52,8 +52,10 @@ internal sealed class ExpositionWriter
             families.Add(family, followed);
         }
 
-        followed.Set(value, labelValues, page);
-        SeriesCount++;
+        if (!followed.Set(value, labelValues, page))
+        {
+            Repeats++;
+        }
     }
 
     /// <summary>Writes one series with a whole number, exact up to 2^53.</summary>

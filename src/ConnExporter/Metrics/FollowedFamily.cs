@@ -40,10 +40,12 @@ internal sealed class FollowedFamily
     }
 
     /// <summary>Puts one series on the page. Of two with the same labels the later one stays.</summary>
-    public void Set(double value, ReadOnlySpan<string> labelValues, int page)
+    /// <returns>False where it was on this page already.</returns>
+    public bool Set(double value, ReadOnlySpan<string> labelValues, int page)
     {
         Series one = Find(labelValues);
-        if (one.Page != page)
+        bool isNew = one.Page != page;
+        if (isNew)
         {
             one.Page = page;
             one.Position = now.Count;
@@ -51,6 +53,7 @@ internal sealed class FollowedFamily
         }
 
         one.Set(value);
+        return isNew;
     }
 
     /// <summary>Removes what the page has not.</summary>

@@ -22,7 +22,7 @@ internal sealed class MetricRegistry
     /// <summary>Makes families in this registry. A family once made stays declared.</summary>
     public MetricFactory Factory { get; }
 
-    /// <summary>Held while the registry becomes text, and by whoever changes it from another thread than the one that makes the page.</summary>
+    /// <summary>Held while the registry becomes text, and by whoever observes a histogram or removes its series, on whatever thread.</summary>
     public Lock Gate { get; } = new();
 
     /// <summary>Everything in the registry, in UTF-8. For one thread at a time; the bytes hold until the next call.</summary>

@@ -27,7 +27,7 @@ internal sealed class MetricsPage
         writer = new ExpositionWriter(registry);
     }
 
-    /// <summary>Writes the page of one snapshot; the same snapshot always gives the same bytes.</summary>
+    /// <summary>Writes the series of one snapshot; the same snapshot always gives the same ones. What is live on the page, how long answers and samples took, is not among them.</summary>
     public static void Write(ExpositionWriter page, Snapshot snapshot)
     {
         page.Clear();

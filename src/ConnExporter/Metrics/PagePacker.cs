@@ -13,12 +13,14 @@ internal sealed class PagePacker
     public byte[] Pack(ReadOnlySpan<byte> page)
     {
         packed.SetLength(0);
-        using (var stream = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true))
-        {
-            stream.Write(page);
-        }
+        return Pack(page, packed);
+    }
 
-        return packed.ToArray();
+    /// <summary>A page compressed that is not made anew each second.</summary>
+    public static byte[] PackOnce(ReadOnlySpan<byte> page)
+    {
+        using var once = new MemoryStream(page.Length / 5);
+        return Pack(page, once);
     }
 
     /// <summary>The page as it was before.</summary>
@@ -28,5 +30,15 @@ internal sealed class PagePacker
         using var plain = new MemoryStream(page.Length * 8);
         stream.CopyTo(plain);
         return plain.ToArray();
+    }
+
+    private static byte[] Pack(ReadOnlySpan<byte> page, MemoryStream into)
+    {
+        using (var stream = new GZipStream(into, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            stream.Write(page);
+        }
+
+        return into.ToArray();
     }
 }

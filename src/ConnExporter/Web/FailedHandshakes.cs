@@ -43,10 +43,14 @@ internal sealed class FailedHandshakes : ILoggerProvider
             return;
         }
 
-        // Who looks whether the port is open says nothing, and is refused nothing.
+        // Who said nothing until we closed is silent; who looks whether the port is open and goes is refused nothing.
         if (!handshake.HasBegun && failure is null or IOException)
         {
-            counters.ConnectionsSilent.Add();
+            if (failure is null)
+            {
+                counters.ConnectionsSilent.Add();
+            }
+
             return;
         }
 

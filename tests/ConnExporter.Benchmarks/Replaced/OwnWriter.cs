@@ -23,16 +23,12 @@ internal sealed class OwnWriter
     /// <summary>The page, once it is ended; the bytes hold until the next <see cref="Clear"/>.</summary>
     public ReadOnlySpan<byte> Page => page.Bytes;
 
-    /// <summary>Series so far.</summary>
-    public int SeriesCount { get; private set; }
-
     /// <summary>Starts a new page.</summary>
     public void Clear()
     {
         begun.ForEach(begun => begun.Section.IsBegun = false);
         begun.Clear();
         page.Clear();
-        SeriesCount = 0;
     }
 
     /// <summary>Writes one series.</summary>
@@ -83,7 +79,6 @@ internal sealed class OwnWriter
         }
 
         known.Section.AppendSeries(known.Names, labelValues);
-        SeriesCount++;
         return known.Section;
     }
 

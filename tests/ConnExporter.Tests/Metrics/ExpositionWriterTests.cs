@@ -171,16 +171,31 @@ public class ExpositionWriterTests
         Should.Throw<ArgumentException>(() => MetricFamily.Gauge("demo", "Of a \"queue\".")).Message.ShouldContain("double quotes");
 
     [Fact]
+    public void A_series_that_is_written_twice_is_seen_and_the_later_value_stays()
+    {
+        var page = new ExpositionWriter();
+        var family = MetricFamily.Gauge("demo", "Of the demonstration.", "name");
+        page.Write(family, 1, "a");
+        page.Write(family, 2, "b");
+        page.Repeats.ShouldBe(0);
+        page.Write(family, 3, "a");
+        page.End();
+
+        page.Repeats.ShouldBe(1);
+        Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)).ShouldEndWith("demo{name=\"a\"} 3\ndemo{name=\"b\"} 2\n");
+        page.Clear();
+        page.Repeats.ShouldBe(0);
+    }
+
+    [Fact]
     public void A_cleared_writer_starts_anew()
     {
         var page = new ExpositionWriter();
         WriteSample(page);
         page.End();
         byte[] first = page.ToText(ExpositionFormat.Text).ToArray();
-        page.SeriesCount.ShouldBe(4);
 
         page.Clear();
-        page.SeriesCount.ShouldBe(0);
         WriteSample(page);
         page.End();
 

@@ -40,6 +40,7 @@ internal sealed class MetricsText
     {
         var page = new ExpositionWriter();
         MetricsPage.Write(page, snapshot);
+        page.Repeats.ShouldBe(0, "a series is written twice");
         return Parse(Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)));
     }
 

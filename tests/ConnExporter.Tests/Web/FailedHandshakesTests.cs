@@ -55,7 +55,7 @@ public sealed class FailedHandshakesTests : IDisposable
         Fail(new IOException("end of file"), hasBegun: false);
         Fail(null, hasBegun: false);
         logged.Take().ShouldBeEmpty();
-        (counters.HandshakesFailed.Value, counters.ConnectionsSilent.Value).ShouldBe((1ul, 2ul));
+        (counters.HandshakesFailed.Value, counters.ConnectionsSilent.Value).ShouldBe((1ul, 1ul));
 
         Fail(null);
         Fail(new IOException("end of file"));

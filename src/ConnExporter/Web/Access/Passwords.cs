@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Unicode;
 using ConnExporter.Counting;
 using ConnExporter.Kernel;
+using Serilog;
 
 namespace ConnExporter.Web.Access;
 
@@ -38,6 +39,7 @@ internal sealed class Passwords : IDisposable
     public static readonly TimeSpan GuessInterval = TimeSpan.FromSeconds(2);
 
     private readonly TimeProvider time;
+    private readonly ILogger log;
     private readonly HashSeed seed = HashSeed.Random();
     private readonly RequestBuckets buckets;
     private readonly Thread thread;
@@ -48,9 +50,10 @@ internal sealed class Passwords : IDisposable
     private bool ended;
 
     /// <summary>Starts the thread.</summary>
-    public Passwords(TimeProvider time)
+    public Passwords(TimeProvider time, ILogger log)
     {
         this.time = time;
+        this.log = log;
         buckets = new RequestBuckets(GuessInterval, Guesses, ClientBound, time);
         thread = new Thread(Run) { IsBackground = true, Name = "passwords" };
         thread.Start();
@@ -173,6 +176,11 @@ internal sealed class Passwords : IDisposable
                 bool isSame = BCrypt.Net.BCrypt.Verify(check.Impossible ? "" : Encoding.UTF8.GetString(check.Password), check.Setting);
                 right = isSame && !check.Impossible;
                 Hashed++;
+            }
+            catch (BCrypt.Net.SaltParseException e)
+            {
+                // Hashes are looked at when the file is read. What passes there and not here must not end the process: nobody's password is right.
+                log.Error("The hash of {User} cannot be used: {Reason}", check.Name, e.Message);
             }
             finally
             {

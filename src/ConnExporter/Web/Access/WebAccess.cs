@@ -34,7 +34,7 @@ internal sealed class WebAccess : IDisposable
         state = new State(config, tls, LastLoadOk: true);
 
         // Its thread is started now or never: under pressure there may be none to be had.
-        passwords = new Passwords(time);
+        passwords = new Passwords(time, log);
         passwords.Use(config.Users);
     }
 

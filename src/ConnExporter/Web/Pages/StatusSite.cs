@@ -1,10 +1,10 @@
 using System.Buffers;
-using System.IO.Compression;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
+using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Texts;
 using ConnExporter.Web.Api;
@@ -145,19 +145,8 @@ internal sealed class StatusSite
 
             lock (gate)
             {
-                return gzip ??= Compress(plain);
+                return gzip ??= PagePacker.PackOnce(plain);
             }
-        }
-
-        private static byte[] Compress(byte[] content)
-        {
-            using var packed = new MemoryStream(content.Length / 5);
-            using (var stream = new GZipStream(packed, CompressionLevel.Fastest))
-            {
-                stream.Write(content);
-            }
-
-            return packed.ToArray();
         }
     }
 }

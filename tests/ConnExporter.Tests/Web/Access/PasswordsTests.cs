@@ -17,7 +17,7 @@ public sealed class PasswordsTests : IDisposable
 
     public PasswordsTests()
     {
-        passwords = new Passwords(time);
+        passwords = new Passwords(time, Serilog.Core.Logger.None);
         passwords.Use(Users(("alice", Secret4), ("bob", Secret5)));
     }
 
