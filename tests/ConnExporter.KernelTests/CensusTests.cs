@@ -5,6 +5,7 @@ using System.Net.Sockets;
 namespace ConnExporter.KernelTests;
 
 /// <summary>Who holds the sockets, and which destination runs out of ports, against the real kernel's own verdicts.</summary>
+[Collection(OneAtATime.Name)]
 public class CensusTests
 {
     private const string Self = "netns=\"self\"";
@@ -83,7 +84,7 @@ public class CensusTests
         page.Value("conn_ephemeral_port_found", Self).ShouldBe(0);
 
         // Nobody may ask: the truth lies between two figures.
-        page = new MetricsText(network.Run("dotnet", Places.Daemon, "metrics", "--collector.census.probe-ports=false"));
+        page = new MetricsText(network.RunProgram("metrics", "--collector.census.probe-ports=false"));
         page.Value("conn_ephemeral_worst_destination_ports", Self).ShouldBe(Usable / 2);
         page.Value("conn_ephemeral_ports_in_use", Self).ShouldBe(Usable);
     }
@@ -107,7 +108,7 @@ public class CensusTests
         Attempts().ShouldBe((opens + probes, fails + probes));
         page.Value("conn_ephemeral_port_found", Self).ShouldBe(1);
 
-        string silent = network.Run("dotnet", Places.Daemon, "metrics", "--collector.census.probe-ports=false");
+        string silent = network.RunProgram("metrics", "--collector.census.probe-ports=false");
         Attempts().ShouldBe((opens + probes, fails + probes));
         silent.ShouldNotContain("conn_ephemeral_port_probes_total");
         silent.ShouldNotContain("conn_ephemeral_port_found");

@@ -11,16 +11,13 @@ internal sealed partial class NetworkNamespace : IDisposable
     private const int CloneNewNet = 0x40000000;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private const string Prefix = "conn-exporter-test-";
+    private static readonly Lazy<bool> Leftovers = new(DeleteLeftovers);
     private static int made;
 
     public NetworkNamespace()
     {
-        if (Interlocked.Increment(ref made) == 1)
-        {
-            DeleteLeftovers();
-        }
-
-        Name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{made}");
+        _ = Leftovers.Value;
+        Name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref made)}");
         Tool.Run(Patience, "ip", "netns", "add", Name);
         try
         {
@@ -45,11 +42,14 @@ internal sealed partial class NetworkNamespace : IDisposable
     /// <summary>Runs a program in it.</summary>
     public string Run(string program, params IEnumerable<string> arguments) => Tool.Run(Patience, "nsenter", [$"--net=/run/netns/{Name}", "--", program, .. arguments]);
 
+    /// <summary>Runs the program under test in here.</summary>
+    public string RunProgram(params IEnumerable<string> arguments) => Run(Places.Program[0], [.. Places.Program[1..], .. arguments]);
+
     /// <summary>Sets a sysctl of its own.</summary>
     public void Set(string path, string value) => Run("/bin/sh", "-c", $"echo '{value}' >/proc/sys/{path}");
 
     /// <summary>One page of the daemon, by its verb <c>metrics</c>.</summary>
-    public MetricsText Page() => new(Run("dotnet", Places.Daemon, "metrics"));
+    public MetricsText Page() => new(RunProgram("metrics"));
 
     /// <summary>Runs on a thread in it. Sockets opened there stay in it.</summary>
     public T Inside<T>(Func<T> work)
@@ -92,7 +92,7 @@ internal sealed partial class NetworkNamespace : IDisposable
     public void Dispose() => Tool.Run(Patience, "ip", "netns", "delete", Name);
 
     // Of runs that were killed: their names carry the id of a process that is no more.
-    private static void DeleteLeftovers()
+    private static bool DeleteLeftovers()
     {
         foreach (string line in Tool.Run(Patience, "ip", "netns", "list").Split('\n'))
         {
@@ -102,6 +102,8 @@ internal sealed partial class NetworkNamespace : IDisposable
                 Tool.Run(Patience, "ip", "netns", "delete", name);
             }
         }
+
+        return true;
     }
 
     private void Ip(params IEnumerable<string> arguments) => Tool.Run(Patience, "ip", ["-n", Name, .. arguments]);

@@ -6,6 +6,7 @@ namespace ConnExporter.KernelTests.Findings;
 /// <summary>What <c>diagnose --json</c> says in a namespace. Only findings of that namespace count: the host's other ones are not the test's.</summary>
 internal sealed class Diagnosis
 {
+    private const string HostProcesses = "process_descriptors_exhausting";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly string text;
     private readonly JsonElement root;
@@ -21,7 +22,7 @@ internal sealed class Diagnosis
     public IEnumerable<(string Id, string Severity)> Findings => All.Select(finding => (finding.GetProperty("finding").GetString()!, finding.GetProperty("severity").GetString()!));
 
     /// <summary>Those that are warnings or worse, of the network namespace: the descriptors of a process somewhere on the host are not the test's.</summary>
-    public IEnumerable<string> Alarms => Findings.Where(finding => finding.Severity != "info" && finding.Id != "process_descriptors_exhausting").Select(finding => finding.Id);
+    public IEnumerable<string> Alarms => Findings.Where(finding => finding.Severity != "info" && finding.Id != HostProcesses).Select(finding => finding.Id);
 
     private IEnumerable<JsonElement> All => root.GetProperty("findings").EnumerateArray().Where(finding => finding.GetProperty("netns").GetString() == "self");
 
@@ -39,7 +40,7 @@ internal sealed class Diagnosis
     public static Diagnosis Under(NetworkNamespace network, IReadOnlyCollection<string> starter, params IEnumerable<string> flags)
     {
         // The exit status tells the verdict, which may be that of the whole host.
-        string[] command = [.. starter, "dotnet", Places.Daemon, "diagnose", "--json", "--lang=en", "--netns=host", .. flags];
+        string[] command = [.. starter, .. Places.Program, "diagnose", "--json", "--lang=en", "--netns=host", .. flags];
         using Process process = network.Start(command[0], command[1..]);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
@@ -96,8 +97,8 @@ internal sealed class Diagnosis
             ? possible.GetDouble()
             : found.GetProperty("used").GetDouble();
 
-    /// <summary>All commands of all remedies.</summary>
-    public string[] Commands => [.. All.SelectMany(CommandsIn)];
+    /// <summary>All commands of all remedies, but for those for processes of the host, which may be anybody's.</summary>
+    public string[] Commands => [.. All.Where(finding => finding.GetProperty("finding").GetString() != HostProcesses).SelectMany(CommandsIn)];
 
     /// <summary>All commands of a finding.</summary>
     public string[] CommandsOf(string finding) => [.. CommandsIn(Find(finding))];

@@ -151,12 +151,14 @@ public class RoomTests
         var clients = new List<Socket>();
         try
         {
-            // More each look: an attempt that found no port is repeated by TCP only after a second.
+            // While it looks: an attempt that found no port is repeated by TCP only after a second.
             Diagnosis seen = Poll.Until(
                 () =>
                 {
+                    Task<Diagnosis> look = Task.Run(() => Diagnosis.Of(network));
+                    Thread.Sleep(TimeSpan.FromMilliseconds(500));
                     clients.AddRange(network.Inside(() => Enumerable.Range(0, 12).Select(_ => Begin(new IPEndPoint(IPAddress.Parse("10.99.0.1"), 8080))).ToList()));
-                    return Diagnosis.Of(network);
+                    return look.GetAwaiter().GetResult();
                 },
                 seen => seen.Has("nat_ports_exhausting"),
                 "nat_ports_exhausting",

@@ -9,6 +9,7 @@ namespace ConnExporter.KernelTests.Judge;
 /// bind() and accept do there. <c>KERNEL_JUDGE_WORLDS</c> sets how many, <c>_SEED</c> the first (without it half of them are always the same and half are new), <c>_PROGRAM</c> a published binary instead of the build,
 /// <c>_BESIDE</c> another one for comparison.
 /// </summary>
+[Collection(OneAtATime.Name)]
 public class KernelAsJudgeTests(ITestOutputHelper output)
 {
     private const string Prefix = "KERNEL_JUDGE_";
@@ -18,7 +19,7 @@ public class KernelAsJudgeTests(ITestOutputHelper output)
     private const int FirstSeed = 200;
     private const int NewSeeds = 1_000_000;
     private const double MayNotTell = 0.05;
-    private static readonly string[] Program = Environment.GetEnvironmentVariable(Prefix + "PROGRAM") is { } binary ? [binary] : ["dotnet", Places.Daemon];
+    private static readonly string[] Program = Environment.GetEnvironmentVariable(Prefix + "PROGRAM") is { } binary ? [binary] : Places.Program;
 
     [KernelFact("dotnet", "nsenter")]
     public void Random_worlds_are_what_the_kernel_says_they_are()
