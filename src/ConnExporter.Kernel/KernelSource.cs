@@ -21,5 +21,5 @@ public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocke
     /// <summary>The kernel of this host.</summary>
     /// <param name="procRoot">Where proc is mounted.</param>
     /// <param name="sysRoot">Where sysfs is mounted.</param>
-    public static KernelSource Host(string procRoot = "/proc", string sysRoot = "/sys") => new(new ProcFs(procRoot), sysRoot, NetlinkSocket.OpenSockDiag) { OpenPortProbe = PortProbe.Open };
+    public static KernelSource Host(string procRoot = "/proc", string sysRoot = "/sys") => new(new ProcFs(procRoot, isShared: true), sysRoot, NetlinkSocket.OpenSockDiag) { OpenPortProbe = PortProbe.Open };
 }

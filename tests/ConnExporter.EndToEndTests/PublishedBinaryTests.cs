@@ -39,6 +39,35 @@ public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
         await AccessIsKeptAsync(published);
     }
 
+    // What native code leaves out is found by what works by reflection, in another language, in another format, or in a message that is seldom seen.
+    [Fact]
+    public async Task It_says_what_the_build_says()
+    {
+        using var certificates = new TestCertificates(directory);
+        certificates.Make("server", TestCertificates.ServerUse, ["localhost"]);
+        string web = directory.Write("web.yml", $"tls_server_config: {{cert_file: server.crt, key_file: server.key, min_version: TLS13}}\nbasic_auth_users: {{prometheus: '{Hash}'}}\nhttp_server_config: {{headers: {{X-Frame-Options: deny}}}}\n");
+        string withoutKey = directory.Write("keyless.yml", "tls_server_config: {cert_file: server.crt}\n");
+        string good = directory.Write("good.yml", "collector: {ports: {interval: 9s}, census: {enabled: false}}\nlog.format: json\ndiagnosis: {for: 3s}\n");
+        string bad = directory.Write("bad.yml", "collector: {ports: {interval: [9s]}}\n");
+        string broken = directory.Write("broken.yml", "collector: {ports: *nowhere}\n");
+        string published = await program.FileAsync();
+        string[][] commands =
+        [
+            ["--help"], ["metrics", "--help"], ["diagnose", "--help"], ["explain", "--help"], ["incidents", "--help"], ["incidents", "show", "--help"], ["check-config", "--help"],
+            ["check-config", $"--config.file={good}"], ["check-config", $"--config.file={bad}"], ["check-config", $"--config.file={broken}"], ["check-config", "--config.file=/nowhere/x.yml"],
+            ["check-config", $"--web.config.file={web}"], ["check-config", $"--web.config.file={withoutKey}"],
+            ["--log.levl=info"], ["--log.level=loud"], ["--web.listen-address=nowhere:x"], ["--collector.ports.interval=0s"], ["metrics", "diagnose"],
+            ["explain"], ["explain", "--lang=zh"], ["explain", "EMFILE"], ["explain", "--lang=zh", "EMFILE"], ["explain", "folklore"], ["explain", "--lang=zh", "tuning"],
+            ["explain", "dial tcp 10.0.0.1:443: connect: cannot assign requested address"], ["explain", "--lang=zh", "打开的文件过多"], ["explain", "nothing of the kind"],
+            ["incidents", "list", $"--recorder.path={directory.Path}"], ["incidents", "list", "--json", $"--recorder.path={directory.Path}"], ["incidents", "show", "last", $"--recorder.path={directory.Path}"],
+        ];
+        foreach (string[] command in commands)
+        {
+            Finished built = await new Launch(command) { IsBuild = true }.RunAsync();
+            (await new Launch(command) { Published = published }.RunAsync()).ShouldBe(built, string.Join(' ', command));
+        }
+    }
+
     // Whatever makes the runtime load it would end the process on a host that has none.
     [Fact]
     public async Task Without_tls_it_needs_no_openssl()

@@ -18,12 +18,23 @@ public sealed unsafe class ProcFile : IDisposable
 
     private readonly byte[] pathBytes;
     private byte[] buffer = [];
+    private readonly SharedDescriptors? descriptors;
+    private SharedDescriptors.Shared? shared;
     private DescriptorHandle? handle;
 
     /// <summary>A file by path; nothing is opened yet.</summary>
     /// <param name="path">The full path.</param>
     public ProcFile(string path)
+        : this(path, descriptors: null)
     {
+    }
+
+    /// <summary>A file that others may read, too.</summary>
+    /// <param name="path">The full path.</param>
+    /// <param name="descriptors">Those that they share; null for a descriptor of its own.</param>
+    internal ProcFile(string path, SharedDescriptors? descriptors)
+    {
+        this.descriptors = descriptors;
         Path = path;
         pathBytes = Encoding.UTF8.GetBytes(path + '\0');
     }
@@ -39,7 +50,7 @@ public sealed unsafe class ProcFile : IDisposable
     {
         try
         {
-            handle ??= Open();
+            Open();
             int length = 0;
             bool grown = false;
             while (true)
@@ -71,7 +82,7 @@ public sealed unsafe class ProcFile : IDisposable
         }
         catch (KernelReadException)
         {
-            Dispose();
+            Close(failed: true);
             throw;
         }
     }
@@ -87,14 +98,36 @@ public sealed unsafe class ProcFile : IDisposable
     }
 
     /// <summary>Closes the descriptor and ends every span that was read; a later read opens it again.</summary>
-    public void Dispose()
+    public void Dispose() => Close(failed: false);
+
+    private void Open()
     {
-        handle?.Dispose();
+        if (handle is null && descriptors is not null)
+        {
+            shared = descriptors.Take(Path, OpenOwn);
+            handle = shared.Handle;
+        }
+
+        handle ??= OpenOwn();
+    }
+
+    private void Close(bool failed)
+    {
+        if (shared is not null)
+        {
+            descriptors!.Leave(shared, failed);
+        }
+        else
+        {
+            handle?.Dispose();
+        }
+
+        shared = null;
         handle = null;
         UseBuffer([]);
     }
 
-    private DescriptorHandle Open()
+    private DescriptorHandle OpenOwn()
     {
         fixed (byte* path = pathBytes)
         {

@@ -1,4 +1,5 @@
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Kernel.Proc;
 
@@ -23,4 +24,34 @@ public class ProcFsTests
         file.Path.ShouldBe("/host/proc/sys/fs/nr_open");
         netFile.Path.ShouldBe("/host/proc/net/snmp");
     }
+
+    [Fact]
+    public void Those_who_read_the_same_file_have_one_descriptor_until_the_last_of_them_is_gone()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Write("somaxconn", "128\n"u8.ToArray());
+        var proc = new ProcFs(directory.Path, isShared: true);
+        ProcFile first = proc.File("somaxconn");
+        ProcFile second = proc.File("somaxconn");
+
+        (first.ReadNumber(), second.ReadNumber()).ShouldBe((128ul, 128ul));
+        OpenAt(path).ShouldBe(1);
+        first.Dispose();
+        File.WriteAllText(path, "4096\n");
+        second.ReadNumber().ShouldBe(4096ul);
+        first.ReadNumber().ShouldBe(4096ul);
+        OpenAt(path).ShouldBe(1);
+
+        first.Dispose();
+        first.Dispose();
+        second.Dispose();
+        OpenAt(path).ShouldBe(0);
+
+        using var own = new ProcFile(path);
+        using var another = new ProcFs(directory.Path).File("somaxconn");
+        (own.ReadNumber(), another.ReadNumber()).ShouldBe((4096ul, 4096ul));
+        OpenAt(path).ShouldBe(2);
+    }
+
+    private static int OpenAt(string path) => Directory.GetFiles("/proc/self/fd").Count(descriptor => new FileInfo(descriptor).LinkTarget == path);
 }
