@@ -16,17 +16,18 @@
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0-noble AS build
 ARG REVISION=unknown
+ARG TARGETARCH=amd64
 ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 WORKDIR /src
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends clang lld llvm debian-archive-keyring
+COPY deploy/packaging/publish deploy/packaging/sysroot deploy/packaging/
 COPY Directory.Build.props Directory.Packages.props global.json .editorconfig ./
 COPY src/ src/
 COPY docs/runbooks/ docs/runbooks/
-RUN dotnet publish src/ConnExporter -c Release -r linux-x64 --artifacts-path artifacts/release -o /out \
-      -p:RestoreLockedMode=true -p:EnableSourceControlManagerQueries=false -p:SourceRevisionId=$REVISION
+RUN deploy/packaging/publish --runtime linux-$(echo $TARGETARCH | sed s/amd64/x64/) /out
 
 FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 COPY --from=build /out/conn-exporter /usr/bin/conn-exporter
-ENV DOTNET_EnableDiagnostics=0 MALLOC_ARENA_MAX=1
 EXPOSE 9057
 USER $APP_UID
 ENTRYPOINT ["/usr/bin/conn-exporter"]

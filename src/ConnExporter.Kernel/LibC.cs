@@ -21,6 +21,12 @@ internal static unsafe partial class LibC
     public const int OpenPath = 0x200000;
     public const int GetDescriptorFlags = 1;
     public const int CloseOnExec = 1;
+
+    /// <summary>Bytes at the end of the heap from which on they are given back (malloc.h, M_TRIM_THRESHOLD).</summary>
+    public const int HeapTrimThreshold = -1;
+
+    /// <summary>How many arenas there may be (malloc.h, M_ARENA_MAX).</summary>
+    public const int HeapArenas = -8;
     public const int AfUnix = 1;
     public const int AfNetlink = 16;
     public const int SockStream = 1;
@@ -94,6 +100,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "execv", SetLastError = true)]
     public static partial int Execute(byte* path, byte** arguments);
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    public static partial int SetHeapOption(int option, int value);
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     public static partial int AdviseMemory(void* start, nuint length, int advice);

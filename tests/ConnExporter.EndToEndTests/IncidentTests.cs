@@ -106,7 +106,7 @@ public sealed class IncidentTests : IDisposable
     public async Task A_directory_that_may_not_be_written_costs_the_record_and_nothing_else()
     {
         using var build = new TemporaryDirectory();
-        build.CopyFrom(Repository.DaemonDirectory);
+        ProgramUnderTest.CopyTo(Repository.DaemonDirectory, build.Path);
         await using Daemon daemon = await Daemon.StartReadyAsync(new Launch([.. Quick, Recorder]) { AsNobody = true, Directory = build.Path });
 
         await ARecordIsLostAndNothingElse(daemon);

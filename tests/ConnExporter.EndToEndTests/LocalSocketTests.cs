@@ -86,7 +86,7 @@ public sealed class LocalSocketTests : IDisposable
     public async Task Another_user_is_told_times_by_the_port_and_what_he_is_not_told()
     {
         using var build = new TemporaryDirectory();
-        build.CopyFrom(Repository.DaemonDirectory);
+        ProgramUnderTest.CopyTo(Repository.DaemonDirectory, build.Path);
         await using Daemon daemon = await StartAsync();
 
         // On a busy machine not every answer is there in time.

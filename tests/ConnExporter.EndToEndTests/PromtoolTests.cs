@@ -12,7 +12,7 @@ public sealed partial class PromtoolTests : IDisposable
 
     private readonly TemporaryDirectory build = new();
 
-    public PromtoolTests() => build.CopyFrom(Repository.DaemonDirectory);
+    public PromtoolTests() => ProgramUnderTest.CopyTo(Repository.DaemonDirectory, build.Path);
 
     public void Dispose() => build.Dispose();
 

@@ -3,7 +3,7 @@ using ConnExporter.EndToEndTests.Support;
 
 namespace ConnExporter.EndToEndTests;
 
-/// <summary>The file that is shipped: trimmed, self-contained, compiled ahead of time.</summary>
+/// <summary>The file that is shipped, beside the build that it was made of.</summary>
 [Collection(OneAtATime.Name)]
 public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
 {
@@ -18,7 +18,7 @@ public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
     public async Task It_is_published_without_a_warning_and_serves_what_the_build_serves()
     {
         string published = await program.FileAsync();
-        await using Daemon built = await Daemon.StartReadyAsync();
+        await using Daemon built = await Daemon.StartReadyAsync(new Launch { IsBuild = true });
 
         // No .NET to be found: it has to bring its own.
         await using Daemon shipped = await Daemon.StartReadyAsync(new Launch { Published = published, Environment = { ["PATH"] = "/nowhere", ["DOTNET_ROOT"] = "/nowhere" } });
@@ -66,7 +66,7 @@ public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
         Finished check = await new Launch("check-config", file.Flag) { Published = published }.RunAsync();
         check.ExitCode.ShouldBe(0, check.Error);
         check.Output.ShouldContain("collector ports: every 9s");
-        (await new Launch("--help") { Published = published }.RunAsync()).Output.ShouldBe((await new Launch("--help").RunAsync()).Output);
+        (await new Launch("--help") { Published = published }.RunAsync()).Output.ShouldBe((await new Launch("--help") { IsBuild = true }.RunAsync()).Output);
         Finished refused = await new Launch("--log.levl=info") { Published = published }.RunAsync();
         refused.ExitCode.ShouldBe(2);
         refused.Error.ShouldBe("conn-exporter: --log.levl: no such flag; did you mean '--log.level'?\n");

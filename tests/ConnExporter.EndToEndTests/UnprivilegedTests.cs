@@ -7,7 +7,7 @@ public sealed class UnprivilegedTests : IDisposable
 {
     private readonly TemporaryDirectory build = new();
 
-    public UnprivilegedTests() => build.CopyFrom(Repository.DaemonDirectory);
+    public UnprivilegedTests() => ProgramUnderTest.CopyTo(Repository.DaemonDirectory, build.Path);
 
     public void Dispose() => build.Dispose();
 

@@ -83,7 +83,7 @@ public class CensusTests
         page.Value("conn_ephemeral_port_found", Self).ShouldBe(0);
 
         // Nobody may ask: the truth lies between two figures.
-        page = new MetricsText(network.Run("dotnet", Places.Daemon, "metrics", "--collector.census.probe-ports=false"));
+        page = new MetricsText(network.RunProgram("metrics", "--collector.census.probe-ports=false"));
         page.Value("conn_ephemeral_worst_destination_ports", Self).ShouldBe(Usable / 2);
         page.Value("conn_ephemeral_ports_in_use", Self).ShouldBe(Usable);
     }
@@ -107,7 +107,7 @@ public class CensusTests
         Attempts().ShouldBe((opens + probes, fails + probes));
         page.Value("conn_ephemeral_port_found", Self).ShouldBe(1);
 
-        string silent = network.Run("dotnet", Places.Daemon, "metrics", "--collector.census.probe-ports=false");
+        string silent = network.RunProgram("metrics", "--collector.census.probe-ports=false");
         Attempts().ShouldBe((opens + probes, fails + probes));
         silent.ShouldNotContain("conn_ephemeral_port_probes_total");
         silent.ShouldNotContain("conn_ephemeral_port_found");

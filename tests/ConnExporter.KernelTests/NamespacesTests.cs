@@ -210,7 +210,7 @@ public class NamespacesTests
 
     private static (MetricsText Page, string Log) AsNobody(NetworkNamespace home, ReadableDaemon program, params IEnumerable<string> flags)
     {
-        using Process process = home.Start("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "dotnet", program.Path, "metrics", .. flags]);
+        using Process process = home.Start("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", .. program.Command, "metrics", .. flags]);
         process.StandardInput.Close();
         Task<string> log = process.StandardError.ReadToEndAsync();
         string page = process.StandardOutput.ReadToEnd();
@@ -246,15 +246,11 @@ public class NamespacesTests
 
         public ReadableDaemon()
         {
-            foreach (string file in Directory.GetFiles(System.IO.Path.GetDirectoryName(Places.Daemon)!))
-            {
-                File.Copy(file, System.IO.Path.Join(folder.FullName, System.IO.Path.GetFileName(file)));
-            }
-
+            ProgramUnderTest.CopyTo(Places.Build, folder.FullName);
             Tool.Run(TimeSpan.FromSeconds(10), "chmod", "-R", "a+rX", folder.FullName);
         }
 
-        public string Path => System.IO.Path.Join(folder.FullName, System.IO.Path.GetFileName(Places.Daemon));
+        public string[] Command => ProgramUnderTest.Command(folder.FullName);
 
         public void Dispose() => folder.Delete(recursive: true);
     }

@@ -45,11 +45,14 @@ internal sealed partial class NetworkNamespace : IDisposable
     /// <summary>Runs a program in it.</summary>
     public string Run(string program, params IEnumerable<string> arguments) => Tool.Run(Patience, "nsenter", [$"--net=/run/netns/{Name}", "--", program, .. arguments]);
 
+    /// <summary>Runs the program under test in here.</summary>
+    public string RunProgram(params IEnumerable<string> arguments) => Run(Places.Program[0], [.. Places.Program[1..], .. arguments]);
+
     /// <summary>Sets a sysctl of its own.</summary>
     public void Set(string path, string value) => Run("/bin/sh", "-c", $"echo '{value}' >/proc/sys/{path}");
 
     /// <summary>One page of the daemon, by its verb <c>metrics</c>.</summary>
-    public MetricsText Page() => new(Run("dotnet", Places.Daemon, "metrics"));
+    public MetricsText Page() => new(RunProgram("metrics"));
 
     /// <summary>Runs on a thread in it. Sockets opened there stay in it.</summary>
     public T Inside<T>(Func<T> work)

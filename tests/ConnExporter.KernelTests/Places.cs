@@ -7,7 +7,11 @@ internal static class Places
 {
     public static string Repository => Of(nameof(Repository));
 
-    public static string Daemon => Existing(Of(nameof(Daemon)));
+    /// <summary>The daemon as it was built along with these tests.</summary>
+    public static string Build => Of(nameof(Build));
+
+    /// <summary>What starts the daemon.</summary>
+    public static string[] Program { get; } = ProgramUnderTest.Command(Build);
 
     public static string Lab => Existing(Of(nameof(Lab)));
 

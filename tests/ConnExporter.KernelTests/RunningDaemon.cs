@@ -18,7 +18,7 @@ internal sealed class RunningDaemon : IDisposable
         this.network = network;
         // Tests are in a hurry: without a bound unless they are about it.
         string[] unbound = flags.Any(flag => flag.StartsWith("--sampling.cpu-budget", StringComparison.Ordinal)) ? [] : ["--sampling.cpu-budget=1"];
-        process = network.Start("dotnet", [Places.Daemon, $"--web.listen-address=127.0.0.1:{Port}", .. unbound, .. flags]);
+        process = network.Start(Places.Program[0], [.. Places.Program[1..], $"--web.listen-address=127.0.0.1:{Port}", .. unbound, .. flags]);
         process.OutputDataReceived += Note;
         process.ErrorDataReceived += Note;
         process.BeginOutputReadLine();

@@ -130,7 +130,7 @@ public class TuningTests
 
     // Its exit status is 1 where something is a warning.
     private static JsonDocument Diagnose(NetworkNamespace network, EmptyRoot root) =>
-        JsonDocument.Parse(network.Run("/bin/sh", "-c", $"dotnet '{Places.Daemon}' diagnose --json --lang=en --netns=host --path.rootfs={root.Path} || [ $? -le 3 ]"));
+        JsonDocument.Parse(network.Run("/bin/sh", "-c", $"'{string.Join("' '", Places.Program)}' diagnose --json --lang=en --netns=host --path.rootfs={root.Path} || [ $? -le 3 ]"));
 
     private static string[] Ids(JsonDocument report) =>
         [.. report.RootElement.GetProperty("findings").EnumerateArray().Select(finding => finding.GetProperty("finding").GetString()!).Where(id => id.StartsWith("tuning_", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];

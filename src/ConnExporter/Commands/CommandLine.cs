@@ -104,7 +104,7 @@ internal static class CommandLine
     private static int Serve(ConfigurationSources sources)
     {
         OpenFileLimit.RefuseTooLow(DescriptorReserve.Limit);
-        OwnCode.Load();
+        NativeHeap.KeepSmall();
         return ServeCommand.Run(sources);
     }
 

@@ -28,18 +28,12 @@ internal sealed class Runbook
     public ImmutableArray<RunbookSection> Sections { get; }
 
     /// <summary>The names of all pages.</summary>
-    public static IEnumerable<string> Names(Language language) => typeof(Runbook).Assembly.GetManifestResourceNames()
-        .Where(name => name.StartsWith(Folder(language), StringComparison.Ordinal))
-        .Select(name => Path.GetFileNameWithoutExtension(name));
+    public static IEnumerable<string> Names(Language language) => EmbeddedFile.In(Folder(language)).Select(name => Path.GetFileNameWithoutExtension(name));
 
     /// <summary>Reads a page.</summary>
     /// <exception cref="KeyNotFoundException">There is none: a defect that a test looks for.</exception>
-    public static Runbook Read(Language language, string name)
-    {
-        using Stream stream = typeof(Runbook).Assembly.GetManifestResourceStream($"{Folder(language)}{name}.md") ?? throw new KeyNotFoundException(name);
-        using var reader = new StreamReader(stream);
-        return new Runbook(name, reader.ReadToEnd());
-    }
+    public static Runbook Read(Language language, string name) =>
+        new(name, EmbeddedFile.FindText($"{Folder(language)}{name}.md") ?? throw new KeyNotFoundException(name));
 
     /// <summary>The section with a key.</summary>
     /// <exception cref="KeyNotFoundException">There is none: a defect that a test looks for.</exception>

@@ -19,8 +19,7 @@ internal sealed class TextBook
     {
         Language = language;
         string prefix = $"Texts/{language.Tag()}/";
-        texts = typeof(TextBook).Assembly.GetManifestResourceNames()
-            .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
+        texts = EmbeddedFile.In(prefix)
             .SelectMany(Read)
             .ToFrozenDictionary(StringComparer.Ordinal);
     }
@@ -133,9 +132,9 @@ internal sealed class TextBook
         }
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> Read(string resource)
+    private static IEnumerable<KeyValuePair<string, string>> Read(string name)
     {
-        using var reader = new StreamReader(typeof(TextBook).Assembly.GetManifestResourceStream(resource)!);
+        using var reader = new StringReader(EmbeddedFile.FindText(name)!);
         var yaml = new YamlStream();
         yaml.Load(reader);
         return ((YamlMappingNode)yaml.Documents[0].RootNode).Children.Select(entry => KeyValuePair.Create(((YamlScalarNode)entry.Key).Value!, ((YamlScalarNode)entry.Value).Value!));

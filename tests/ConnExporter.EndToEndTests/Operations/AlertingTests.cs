@@ -264,8 +264,7 @@ public sealed partial class AlertingTests
 
     private static Task<Server> StartDaemonAsync(TestNetwork network, TemporaryDirectory directory, string lasting = "1s", params string[] more) => Server.StartAsync(
         network.Inside([
-            "dotnet",
-            Path.Join(Repository.DaemonDirectory, "conn-exporter.dll"),
+            .. ProgramUnderTest.Command(Repository.DaemonDirectory),
             "--web.listen-address=127.0.0.1:9057",
             $"--diagnosis.for={lasting}",
             "--diagnosis.linger=5s",

@@ -124,7 +124,7 @@ public sealed class DebianPackageTests(Packages packages) : IDisposable
     {
         await packages.FolderAsync();
         string old = await MakeOldPackageAsync();
-        File.Copy(await packages.FindAsync(".deb"), directory["packages/new.deb"]);
+        File.Copy(await packages.FindAsync("amd64.deb"), directory["packages/new.deb"]);
         await using Machine machine = await Machine.BootAsync(directory["packages"]);
         await machine.InstallAsync(old);
         await machine.ReadyAsync();
@@ -208,13 +208,13 @@ public sealed class DebianPackageTests(Packages packages) : IDisposable
     private static async Task<string[]> TracesAsync(Machine machine) =>
         (await machine.RunAsync("find", "/", "-xdev", "-name", "*conn[-_]exporter*")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    private async Task<string> DebAsync() => Path.GetFileName(await packages.FindAsync(".deb"));
+    private async Task<string> DebAsync() => Path.GetFileName(await packages.FindAsync("amd64.deb"));
 
     // The version before: a lower number and settings that have changed since.
     private async Task<string> MakeOldPackageAsync()
     {
         Directory.CreateDirectory(directory["packages"]);
-        await Tool.RunAsync("dpkg-deb", "--raw-extract", await packages.FindAsync(".deb"), directory["old"]);
+        await Tool.RunAsync("dpkg-deb", "--raw-extract", await packages.FindAsync("amd64.deb"), directory["old"]);
         await File.WriteAllTextAsync(directory["old/DEBIAN/control"], string.Join('\n', (await File.ReadAllLinesAsync(directory["old/DEBIAN/control"]))
             .Select(line => line.StartsWith("Version:", StringComparison.Ordinal) ? "Version: 0.0.9-1" : line)) + "\n");
         await File.WriteAllTextAsync(directory["old" + Settings], "# Of the version before.\n");

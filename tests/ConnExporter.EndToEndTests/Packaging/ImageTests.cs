@@ -25,7 +25,7 @@ public sealed class ImageTests(Packages packages) : IDisposable
     {
         Dockerfile.BaseImages().ShouldBe(["mcr.microsoft.com/dotnet/sdk:10.0-noble", "mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled"]);
         await LayBaseImageAsync();
-        Image image = Dockerfile.MakeImage(Root, await packages.ImageBuildAsync());
+        Image image = Dockerfile.MakeImage(Root, await packages.ProductsAsync());
 
         image.User.ShouldNotBe(0);
         await using Daemon daemon = await Daemon.StartReadyAsync(new Launch
@@ -49,7 +49,7 @@ public sealed class ImageTests(Packages packages) : IDisposable
     public async Task The_image_serves_a_page_over_TLS_to_those_who_have_the_password()
     {
         await LayBaseImageAsync();
-        Image image = Dockerfile.MakeImage(Root, await packages.ImageBuildAsync());
+        Image image = Dockerfile.MakeImage(Root, await packages.ProductsAsync());
         using var certificates = new TestCertificates(directory);
         certificates.Make("server", TestCertificates.ServerUse, ["localhost"]);
         Directory.CreateDirectory(Root + "/etc/conn-exporter");

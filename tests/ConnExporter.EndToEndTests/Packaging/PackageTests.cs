@@ -11,18 +11,19 @@ public sealed partial class PackageTests(Packages packages) : IDisposable
 
     public void Dispose() => directory.Dispose();
 
-    [FactThatNeeds(Need.RpmBuild, Need.TestMachine)]
+    [FactThatNeeds(Need.Long, Need.RpmBuild, Need.TestMachine)]
     public async Task Two_builds_in_different_places_give_the_same_bytes()
     {
         string program = Path.Join(await packages.ImageBuildAsync(), "conn-exporter");
 
         (await Tool.RunAsync("sha256sum", program)).Split(' ')[0].ShouldBe((await Tool.RunAsync("sha256sum", await packages.BinaryAsync())).Split(' ')[0], "the program differs");
         await Packages.PackAsync(program, directory["again"]);
-        (await File.ReadAllTextAsync(directory["again/SHA256SUMS"])).ShouldBe(await File.ReadAllTextAsync(Path.Join(await packages.FolderAsync(), "SHA256SUMS")));
+        string[] first = await File.ReadAllLinesAsync(Path.Join(await packages.FolderAsync(), "SHA256SUMS"));
+        (await File.ReadAllLinesAsync(directory["again/SHA256SUMS"])).ShouldBe(first.Where(line => !line.Contains("arm64", StringComparison.Ordinal) && !line.Contains("aarch64", StringComparison.Ordinal)));
     }
 
     [FactThatNeeds(Need.RpmBuild)]
-    public async Task The_checksums_are_those_of_the_three_packages()
+    public async Task The_checksums_are_those_of_all_packages()
     {
         string folder = await packages.FolderAsync();
 
@@ -35,7 +36,7 @@ public sealed partial class PackageTests(Packages packages) : IDisposable
     [FactThatNeeds(Need.RpmBuild, Need.Lintian)]
     public async Task Lintian_finds_no_error()
     {
-        Finished lintian = await Tool.TryAsync("lintian", "--allow-root", "--fail-on", "error", await packages.FindAsync(".deb"));
+        Finished lintian = await Tool.TryAsync("lintian", "--allow-root", "--fail-on", "error", await packages.FindAsync("amd64.deb"));
 
         lintian.ExitCode.ShouldBe(0, lintian.Output + lintian.Error);
         lintian.Output.ShouldNotContain("E: ");
@@ -49,7 +50,7 @@ public sealed partial class PackageTests(Packages packages) : IDisposable
         List<string> words = [.. Flags().Matches(help).Select(match => match.Value), .. Verbs().Matches(help.Split("Commands:")[1]).Select(match => match.Groups["verb"].Value)];
         words.Count.ShouldBeGreaterThan(40);
 
-        string manual = (await Tool.RunAsync("tar", "-xzOf", await packages.FindAsync(".tar.gz"), "--wildcards", "*/conn-exporter.1")).Replace("\\-", "-", StringComparison.Ordinal);
+        string manual = (await Tool.RunAsync("tar", "-xzOf", await packages.FindAsync("linux-x64.tar.gz"), "--wildcards", "*/conn-exporter.1")).Replace("\\-", "-", StringComparison.Ordinal);
 
         foreach (string word in words)
         {

@@ -23,28 +23,41 @@ public sealed class Packages : IDisposable
     /// <summary>The program that they contain.</summary>
     public Task<string> BinaryAsync() => binary.Value;
 
+    /// <summary>The program for arm64.</summary>
+    public async Task<string> Arm64BinaryAsync()
+    {
+        Directory.CreateDirectory(directory["arm64"]);
+        await Tool.RunAsync("tar", "-xzf", await FindAsync("linux-arm64.tar.gz"), "-C", directory["arm64"], "--strip-components=1");
+        return directory["arm64/conn-exporter"];
+    }
+
     /// <summary>The folder that the build stage of the Dockerfile has left, from the same sources in another place.</summary>
     public Task<string> ImageBuildAsync() => imageBuild.Value;
+
+    /// <summary>A folder with what the build stage of the Dockerfile leaves: in the long form that is what it has left, otherwise the same program from the packages.</summary>
+    public async Task<string> ProductsAsync() => Need.IsLong ? await ImageBuildAsync() : Path.GetDirectoryName(await BinaryAsync())!;
 
     /// <summary>The path of the one package with an ending.</summary>
     public async Task<string> FindAsync(string ending) => Directory.EnumerateFiles(await FolderAsync()).Single(file => file.EndsWith(ending, StringComparison.Ordinal));
 
     /// <summary>Packs a program that is published already.</summary>
     internal static Task<string> PackAsync(string binary, string folder, string revision = "1") =>
-        Tool.RunAsync(Path.Join(Repository.Root, "deploy/packaging/build"), "--binary", binary, "--output", folder, "--revision", revision);
+        Tool.RunAsync(Path.Join(Repository.Root, "deploy/packaging/build"), "--binary", binary, "--arm64-binary", "none", "--output", folder, "--revision", revision);
 
     public void Dispose() => directory.Dispose();
 
     private async Task<string> BuildAsync()
     {
-        await Tool.RunAsync(Path.Join(Repository.Root, "deploy/packaging/build"), "--output", directory["packages"]);
+        // What is published already is the same program, but for arm64 it is published here.
+        string[] given = ProgramUnderTest.Native is { } program ? ["--binary", program] : [];
+        await Tool.RunAsync([Path.Join(Repository.Root, "deploy/packaging/build"), "--output", directory["packages"], .. given]);
         return directory["packages"];
     }
 
     private async Task<string> UnpackBinaryAsync()
     {
         Directory.CreateDirectory(directory["tarball"]);
-        await Tool.RunAsync("tar", "-xzf", await FindAsync(".tar.gz"), "-C", directory["tarball"], "--strip-components=1");
+        await Tool.RunAsync("tar", "-xzf", await FindAsync("linux-x64.tar.gz"), "-C", directory["tarball"], "--strip-components=1");
         return directory["tarball/conn-exporter"];
     }
 

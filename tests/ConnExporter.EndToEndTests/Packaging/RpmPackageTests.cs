@@ -15,7 +15,7 @@ public sealed class RpmPackageTests(Packages packages) : IDisposable
     public async Task Installed_it_serves_a_page_and_an_upgrade_keeps_its_settings()
     {
         await using DebianRoot root = await DebianRoot.MountAsync();
-        await Tool.RunAsync("rpm", "--root", root.Path, "--nodeps", "--install", await packages.FindAsync(".rpm"));
+        await Tool.RunAsync("rpm", "--root", root.Path, "--nodeps", "--install", await packages.FindAsync("x86_64.rpm"));
 
         await Tool.RunAsync("rpm", "--root", root.Path, "--nodeps", "--verify", "conn-exporter");
         (await File.ReadAllTextAsync(root["/etc/passwd"])).ShouldContain("conn-exporter:");

@@ -16,7 +16,7 @@ internal sealed class PageDaemon : IAsyncDisposable
         // What is quick to see is quick to test: short waits, short intervals.
         string[] command =
         [
-            .. network.Enter, "dotnet", Path.Join(Repository.DaemonDirectory, "conn-exporter.dll"), $"--web.listen-address=127.0.0.1:{Port}", "--netns=host",
+            .. network.Enter, .. ProgramUnderTest.Command(Repository.DaemonDirectory), $"--web.listen-address=127.0.0.1:{Port}", "--netns=host",
             "--collector.census.interval=1s", "--collector.processes.interval=1s", "--diagnosis.for=1s", .. flags,
         ];
         process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardError = true, Environment = { ["DOTNET_EnableDiagnostics"] = "0" } })!;

@@ -41,6 +41,10 @@ internal static class Need
     public const string FakeTime = "faketime";
     public const string PidsGroup = "pids";
     public const string Fuse = "/dev/fuse";
+    public const string Long = "the long form";
+
+    /// <summary>Whether the tests are run in their long form: sweeps over everything, hours in minutes, what is built twice.</summary>
+    public static bool IsLong { get; } = Environment.GetEnvironmentVariable("LONG_TESTS") is "1";
 
     /// <summary>What sets the clock of one program.</summary>
     /// <remarks>The variant for programs with threads: the other reads and parses the file without a lock.</remarks>
@@ -58,6 +62,7 @@ internal static class Need
         IPv6 => File.Exists("/proc/net/if_inet6") ? null : "needs IPv6",
         TestMachine => File.Exists(Path.Join(Repository.Root, "artifacts/machine/root/usr/lib/systemd/systemd")) ? null : "needs the Debian that tests/machine/prepare makes",
         CpuGroup or MemoryGroup or PidsGroup => ControlGroup.Missing(need),
+        Long => IsLong ? null : "is of the long form (LONG_TESTS=1 tests/run)",
         Fuse => File.Exists(Fuse) ? null : "needs /dev/fuse (modprobe fuse)",
         FakeTime => File.Exists(FakeTimeLibrary) ? null : "needs libfaketime (Debian: apt install faketime)",
         Axe => File.Exists(AxeScript) ? null : $"needs axe-core (npm install --prefix {Path.Join(Repository.Root, "artifacts/axe")} axe-core, as tests/run does)",

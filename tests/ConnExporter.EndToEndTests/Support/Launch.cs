@@ -14,6 +14,9 @@ internal sealed record Launch(params string[] Arguments)
     /// <summary>The published file to start instead of the build.</summary>
     public string? Published { get; init; }
 
+    /// <summary>Whether it is the build in any case, to be compared with what is shipped.</summary>
+    public bool IsBuild { get; init; }
+
     /// <summary>Whether it runs as the user nobody, without any capability.</summary>
     public bool AsNobody { get; init; }
 
@@ -28,7 +31,7 @@ internal sealed record Launch(params string[] Arguments)
 
     public Process Start()
     {
-        string[] command = Published is null ? [DotNet(), Path.Join(Directory, "conn-exporter.dll"), .. Arguments] : [Published, .. Arguments];
+        string[] command = [.. Published is not null ? [Published] : IsBuild ? ProgramUnderTest.Built(Directory) : ProgramUnderTest.Command(Directory), .. Arguments];
         command = [.. Under, .. command];
         if (AsNobody)
         {
@@ -70,9 +73,6 @@ internal sealed record Launch(params string[] Arguments)
             }
         }
     }
-
-    // The tests run on dotnet as well, unless the runner brings a host of its own.
-    private static string DotNet() => Path.GetFileName(System.Environment.ProcessPath) == "dotnet" ? System.Environment.ProcessPath! : "dotnet";
 }
 
 /// <summary>A program that has ended.</summary>

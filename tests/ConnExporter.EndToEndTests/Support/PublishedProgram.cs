@@ -3,8 +3,7 @@ using System.Diagnostics;
 namespace ConnExporter.EndToEndTests.Support;
 
 /// <summary>
-/// The file that is shipped: trimmed, self-contained, compiled ahead of time. Published once for all tests that need it; CONN_EXPORTER_PUBLISHED names one
-/// that is to be tested instead.
+/// The file that is shipped: one of native code. Published once for all tests that need it; PROGRAM_UNDER_TEST names one that is to be tested instead.
 /// </summary>
 public sealed class PublishedProgram : IDisposable
 {
@@ -12,7 +11,7 @@ public sealed class PublishedProgram : IDisposable
     private readonly TemporaryDirectory directory = new();
     private readonly Lazy<Task<string>> file;
 
-    public PublishedProgram() => file = new Lazy<Task<string>>(() => Environment.GetEnvironmentVariable("CONN_EXPORTER_PUBLISHED") is { } given ? Task.FromResult(given) : PublishAsync());
+    public PublishedProgram() => file = new Lazy<Task<string>>(() => Environment.GetEnvironmentVariable("PROGRAM_UNDER_TEST") is { } given ? Task.FromResult(given) : PublishAsync());
 
     /// <summary>Its path.</summary>
     public Task<string> FileAsync() => file.Value;

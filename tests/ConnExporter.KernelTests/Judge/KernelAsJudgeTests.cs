@@ -18,7 +18,7 @@ public class KernelAsJudgeTests(ITestOutputHelper output)
     private const int FirstSeed = 200;
     private const int NewSeeds = 1_000_000;
     private const double MayNotTell = 0.05;
-    private static readonly string[] Program = Environment.GetEnvironmentVariable(Prefix + "PROGRAM") is { } binary ? [binary] : ["dotnet", Places.Daemon];
+    private static readonly string[] Program = Environment.GetEnvironmentVariable(Prefix + "PROGRAM") is { } binary ? [binary] : Places.Program;
 
     [KernelFact("dotnet", "nsenter")]
     public void Random_worlds_are_what_the_kernel_says_they_are()

@@ -114,7 +114,7 @@ public class PortCasesTests
 
     private static PortJudgement Judge(string world)
     {
-        PortJudgement judgement = PortJudgement.Of(Worlds[world], ["dotnet", Places.Daemon]).Single();
+        PortJudgement judgement = PortJudgement.Of(Worlds[world], Places.Program).Single();
         judgement.Faults.ShouldBeEmpty();
         return judgement;
     }

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
+using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;
 
@@ -38,11 +39,5 @@ internal static class Assets
     /// <summary>All of them by name.</summary>
     public static FrozenDictionary<string, Asset> All { get; } = new[] { Style, Script, Icon }.ToFrozenDictionary(asset => asset.Name, StringComparer.Ordinal);
 
-    private static Asset Read(string name, string contentType)
-    {
-        using Stream stream = typeof(Assets).Assembly.GetManifestResourceStream("Web/" + name)!;
-        byte[] content = new byte[stream.Length];
-        stream.ReadExactly(content);
-        return new Asset(name, contentType, content);
-    }
+    private static Asset Read(string name, string contentType) => new(name, contentType, EmbeddedFile.Find("Web/" + name)!);
 }

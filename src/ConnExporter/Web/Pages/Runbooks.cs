@@ -9,9 +9,7 @@ internal static class Runbooks
 {
     private const string Suffix = ".md";
 
-    private static readonly FrozenSet<string> Names =
-        typeof(Runbooks).Assembly.GetManifestResourceNames().Where(name => name.StartsWith("Runbooks/", StringComparison.Ordinal) && name.EndsWith(Suffix, StringComparison.Ordinal))
-            .ToFrozenSet(StringComparer.Ordinal);
+    private static readonly FrozenSet<string> Names = EmbeddedFile.In("Runbooks/").ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>All ids.</summary>
     public static ImmutableArray<string> Ids { get; } =
@@ -21,13 +19,7 @@ internal static class Runbooks
     public static string? Find(string id, Language language)
     {
         string? name = new[] { language, Language.English }.Select(one => $"Runbooks/{one.Tag()}/{id}{Suffix}").FirstOrDefault(Names.Contains);
-        if (name is null)
-        {
-            return null;
-        }
-
-        using var reader = new StreamReader(typeof(Runbooks).Assembly.GetManifestResourceStream(name)!);
-        return reader.ReadToEnd();
+        return name is null ? null : EmbeddedFile.FindText(name);
     }
 
     /// <summary>A page with one runbook.</summary>
