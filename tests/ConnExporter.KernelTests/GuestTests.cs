@@ -75,7 +75,7 @@ public class GuestTests(Guests guests) : IClassFixture<Guests>
         Near("enfile-cured", "accept_queue_overflowing");
         Near("table-nearly", "orphans_exhausting");
         Near("table-nearly", "neighbour_table_overflowing");
-        Near("table-nearly", "tcp_memory_pressure");
+        Near("after", "tcp_memory_pressure");
         Near("after", "conntrack_exhausting");
         Near("after", "conntrack_dropping");
 
