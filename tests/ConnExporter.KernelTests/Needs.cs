@@ -1,8 +1,16 @@
 using System.Globalization;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+// The tests mostly wait, each in namespaces of its own; more at a time would make those that wait for the kernel wait for each other.
+[assembly: CollectionBehavior(MaxParallelThreads = 3)]
 
 namespace ConnExporter.KernelTests;
+
+/// <summary>Tests that measure time, take all the CPU there is, or look at all namespaces and descriptors of the host: one at a time, after the others.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class OneAtATime
+{
+    public const string Name = "one at a time";
+}
 
 /// <summary>A test on the real kernel; where a capability or a tool is missing it is skipped and says which.</summary>
 [AttributeUsage(AttributeTargets.Method)]

@@ -11,16 +11,13 @@ internal sealed partial class NetworkNamespace : IDisposable
     private const int CloneNewNet = 0x40000000;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private const string Prefix = "conn-exporter-test-";
+    private static readonly Lazy<bool> Leftovers = new(DeleteLeftovers);
     private static int made;
 
     public NetworkNamespace()
     {
-        if (Interlocked.Increment(ref made) == 1)
-        {
-            DeleteLeftovers();
-        }
-
-        Name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{made}");
+        _ = Leftovers.Value;
+        Name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref made)}");
         Tool.Run(Patience, "ip", "netns", "add", Name);
         try
         {
@@ -95,7 +92,7 @@ internal sealed partial class NetworkNamespace : IDisposable
     public void Dispose() => Tool.Run(Patience, "ip", "netns", "delete", Name);
 
     // Of runs that were killed: their names carry the id of a process that is no more.
-    private static void DeleteLeftovers()
+    private static bool DeleteLeftovers()
     {
         foreach (string line in Tool.Run(Patience, "ip", "netns", "list").Split('\n'))
         {
@@ -105,6 +102,8 @@ internal sealed partial class NetworkNamespace : IDisposable
                 Tool.Run(Patience, "ip", "netns", "delete", name);
             }
         }
+
+        return true;
     }
 
     private void Ip(params IEnumerable<string> arguments) => Tool.Run(Patience, "ip", ["-n", Name, .. arguments]);

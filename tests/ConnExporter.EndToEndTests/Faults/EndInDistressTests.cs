@@ -1,4 +1,3 @@
-using System.Globalization;
 using ConnExporter.EndToEndTests.Support;
 
 namespace ConnExporter.EndToEndTests.Faults;
@@ -17,8 +16,9 @@ public sealed class EndInDistressTests(PublishedProgram program)
     public async Task It_ends_without_descriptors()
     {
         await using Daemon daemon = await StartAsync();
-        int highest = Directory.GetFileSystemEntries($"/proc/{daemon.ProcessId}/fd").Max(descriptor => int.Parse(Path.GetFileName(descriptor), CultureInfo.InvariantCulture));
-        using var limit = new DescriptorLimit(daemon.ProcessId, highest + ForTheEnd);
+
+        // By their number: what was inherited may be far above the others.
+        using var limit = new DescriptorLimit(daemon.ProcessId, Directory.GetFileSystemEntries($"/proc/{daemon.ProcessId}/fd").Length + ForTheEnd);
         using var crowd = new Crowd(daemon, 50);
         await Eventually.Holds(async () => (await daemon.ScrapeAsync())["conn_exporter_connections_closed_total", ("reason", "descriptors")].ShouldBeGreaterThan(0));
 

@@ -11,8 +11,7 @@ namespace ConnExporter.EndToEndTests.Faults;
 [Collection(OneAtATime.Name)]
 public sealed class StartFailureTests(PublishedProgram program, ITestOutputHelper output) : IDisposable
 {
-    // How a file is looked for, in old and new C libraries.
-    private const string Beginning = "stat,lstat,newfstatat,statx";
+    private const string Beginning = "fcntl";
     private const string SignalThread = ".NET SigHandler";
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(3);
     private static readonly int[] DocumentedCodes = [2, 3, 4, 70];
@@ -107,9 +106,9 @@ public sealed class StartFailureTests(PublishedProgram program, ITestOutputHelpe
         return [];
     }
 
-    // The first call that is ours is the look for the build's file (before that it only reads the command line); a trace of the stack or a message tells as well.
+    // The first call that is ours is the look at standard input; a trace of the stack or a message tells as well.
     private static bool HasBegun(string trace, string log) =>
         log.StartsWith("conn-exporter: ", StringComparison.Ordinal)
         || log.Contains("at ConnExporter.", StringComparison.Ordinal)
-        || Strace.Read(trace).Any(call => call.Rest.Contains("/conn-exporter.dll\"", StringComparison.Ordinal));
+        || Strace.Read(trace).Any(call => call.Name == Beginning && call.Rest.StartsWith("0, F_GETFD", StringComparison.Ordinal));
 }
