@@ -1,5 +1,4 @@
 using System.Text;
-using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Tests.Support;
 
@@ -201,7 +200,7 @@ public sealed class PodNamesTests : IDisposable
     }
 
     [Fact]
-    public void The_file_itself_is_no_link_no_directory_and_no_pipe()
+    public void The_file_itself_is_neither_a_link_nor_a_directory()
     {
         string file = root.Write(Bundle, Containerd);
         string other = root.Write("run/other.json", Containerd);
