@@ -12,7 +12,7 @@ internal static class DecoderList
         SocketDumps.Messages(), SocketDumps.Records(), SocketDumps.Answers(),
         ProcFiles.Snmp(), ProcFiles.SockStats(), ProcFiles.TcpTables(), ProcFiles.UdpTable(), ProcFiles.ConntrackStat(), ProcFiles.NeighbourStat(), ProcFiles.ConntrackEntries(), ProcFiles.SystemFiles(), ProcFiles.TcpMemory(),
         ProcFiles.PortRanges(), ProcFiles.PortSets(), ProcFiles.BootTime(), ProcFiles.SysctlConfs(),
-        ProcessFiles.Limits(), ProcessFiles.Stat(), ProcessFiles.Cgroup(), ProcessFiles.MountPoints(), ProcessFiles.NamespaceMounts(), ProcessFiles.DescriptorTargets(), ProcessFiles.Mappings(),
+        ProcessFiles.Limits(), ProcessFiles.Stat(), ProcessFiles.Cgroup(), ProcessFiles.ContainerFiles(), ProcessFiles.MountPoints(), ProcessFiles.NamespaceMounts(), ProcessFiles.DescriptorTargets(), ProcessFiles.Mappings(),
         ConfigurationFiles.Settings(), ConfigurationFiles.Environment(), ConfigurationFiles.WebConfig(),
         Requests.Accept(), Requests.Authorization(), Requests.Request(),
         Questions.Lines(), Questions.Charsets(),

@@ -6,6 +6,7 @@ using ConnExporter.Collectors;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Tests.Sampling;
@@ -45,6 +46,19 @@ public partial class GoldenPageTests
         }
 
         page.ShouldBe(File.ReadAllText(golden), $"{golden} differs; if that is meant, run the tests with UPDATE_GOLDEN=1 and look at the difference");
+    }
+
+    [Fact]
+    public void A_pod_that_the_runtime_names_has_one_name_wherever_it_is_shown()
+    {
+        using var root = new TemporaryDirectory();
+        root.Write(
+            "run/containerd/io.containerd.runtime.v2.task/k8s.io/32612a53e61297b9b47f0a011426a4cf61a16e1874c08cc8b29c0c008926a7b9/config.json",
+            """{"annotations":{"io.kubernetes.cri.container-name":"java","io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop"}}""");
+
+        string page = Render("linux-5.10", ExpositionFormat.Text, new PodNames(root.Path));
+
+        page.ShouldBe(File.ReadAllText(Fixture.PathOf("linux-5.10", "page.golden.txt")).Replace("pod 0d1c1f0a-52b1-4a6e-9d3c-1f6f1c2b7a10/cri-containerd-32612a53e612", "pod shop/web-0/java", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -111,10 +125,10 @@ public partial class GoldenPageTests
         promtool.ExitCode.ShouldBe(0);
     }
 
-    private static string Render(string vintage, ExpositionFormat format)
+    private static string Render(string vintage, ExpositionFormat format, PodNames? pods = null)
     {
         using SockDiagReplay sockDiag = vintage == "linux-4.19" ? SockDiagReplay.Missing() : SockDiagReplay.Of(vintage);
-        var kernel = new KernelSource(Fixture.Proc(vintage), Fixture.PathOf(vintage, "sys"), sockDiag.Open);
+        var kernel = new KernelSource(Fixture.Proc(vintage), Fixture.PathOf(vintage, "sys"), sockDiag.Open) { Pods = pods };
         var page = new ExpositionWriter();
         MetricsPage.Write(page, Sample(kernel));
         page.Repeats.ShouldBe(0, "a series is written twice");

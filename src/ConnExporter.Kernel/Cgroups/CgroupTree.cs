@@ -36,6 +36,7 @@ public sealed unsafe class CgroupTree : IDisposable
 
     private readonly ProcFile mountInfo;
     private readonly string sysRoot;
+    private readonly PodNames? pods;
     private readonly Dictionary<ulong, Cgroup?> byId = [];
     private readonly Stack<Cgroup> pending = new();
     private readonly DirectoryEntries entries = new(ListBuffer);
@@ -49,10 +50,12 @@ public sealed unsafe class CgroupTree : IDisposable
     /// <summary>A tree that is not read yet.</summary>
     /// <param name="proc">The proc file system; its <c>self/mountinfo</c> says where the tree is.</param>
     /// <param name="sysRoot">Where sysfs is mounted: a mount below it goes before others.</param>
-    public CgroupTree(ProcFs proc, string sysRoot = "/sys")
+    /// <param name="pods">Names containers of Kubernetes pods; null to name them by what the path says.</param>
+    public CgroupTree(ProcFs proc, string sysRoot = "/sys", PodNames? pods = null)
     {
         ArgumentNullException.ThrowIfNull(proc);
         this.sysRoot = sysRoot;
+        this.pods = pods;
         mountInfo = proc.File("self/mountinfo");
     }
 
@@ -222,7 +225,7 @@ public sealed unsafe class CgroupTree : IDisposable
 
                     string name = Utf8Text.Of(entry.Name);
                     string path = parent.Path == "/" ? "/" + name : $"{parent.Path}/{name}";
-                    cgroup = new Cgroup(entry.Inode, path, UnitName.FromPath(Encoding.UTF8.GetBytes(path)));
+                    cgroup = new Cgroup(entry.Inode, path, UnitName.FromPath(Encoding.UTF8.GetBytes(path), pods));
                     byId[entry.Inode] = cgroup;
                 }
 

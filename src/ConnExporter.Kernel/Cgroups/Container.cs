@@ -10,6 +10,7 @@ namespace ConnExporter.Kernel.Cgroups;
 public sealed record Container(string Engine, string Id, string? PodUid)
 {
     private const int ShortLength = 12;
+    private const string PodPrefix = "pod ";
     private const int IdLength = 64;
     private const int LongestUid = 64;
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
@@ -24,8 +25,32 @@ public sealed record Container(string Engine, string Id, string? PodUid)
     // Whose own service or directory holds bare ids.
     private static readonly string[] Parents = ["docker", "containerd", "crio", "podman", "isulad"];
 
-    /// <summary>The name that people know: engine and the first 12 digits of the id.</summary>
-    public string Name => $"{Engine}-{Id[..ShortLength]}";
+    // Services below which the pods of a node may lie.
+    private static readonly string[] Nodes = [.. Parents, "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent", "k0sworker", "k0scontroller"];
+
+    /// <summary>
+    /// Whether its cgroup lies where a node's kubelet or engine makes them: in no other container or machine, and below no unit but theirs. A user, a service or
+    /// a container that may make cgroups below its own can call them after anybody's container.
+    /// </summary>
+    public bool IsOfNode { get; init; }
+
+    /// <summary>The name that people know: engine and the first 12 digits of the id; in a pod after its uid, as <c>pod UID/cri-containerd-0123456789ab</c>.</summary>
+    public string Name => PodUid is null ? $"{Engine}-{Id[..ShortLength]}" : $"{PodPrefix}{PodUid}/{Engine}-{Id[..ShortLength]}";
+
+    /// <summary>The name of a container of a pod whose names are known.</summary>
+    /// <param name="space">The Kubernetes namespace.</param>
+    /// <param name="pod">The pod.</param>
+    /// <param name="container">The container; null for the sandbox, which is the pod's own.</param>
+    /// <returns>Such as <c>pod NAMESPACE/POD/CONTAINER</c>. systemd takes neither blank nor slash for part of a unit's name.</returns>
+    public static string PodName(string space, string pod, string? container) => container is null ? $"{PodPrefix}{space}/{pod}" : $"{PodPrefix}{space}/{pod}/{container}";
+
+    /// <summary>Whether a name that <see cref="UnitName"/> gave is that of a container in a pod.</summary>
+    /// <param name="name">Such as <c>pod default/web-0/nginx</c>.</param>
+    public static bool IsOfPod(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.StartsWith(PodPrefix, StringComparison.Ordinal);
+    }
 
     /// <summary>Finds the innermost container of a cgroup path.</summary>
     /// <param name="path">
@@ -45,6 +70,7 @@ public sealed record Container(string Engine, string Id, string? PodUid)
         ReadOnlySpan<byte> parent = default;
         string? pod = null;
         bool isInUnit = false;
+        bool isOfNode = true;
         foreach (Range range in path.Split((byte)'/'))
         {
             ReadOnlySpan<byte> part = path[range];
@@ -54,14 +80,21 @@ public sealed record Container(string Engine, string Id, string? PodUid)
             }
 
             pod = PodOf(part, pod is not null) ?? pod;
+            isOfNode &= pod is not null || part.EndsWith(".slice"u8) || part.SequenceEqual(".."u8) || IsOfNodes(part);
             string? engine = EngineOf(part, parent, pod is not null, isInUnit);
-            found = engine is null ? found : new Container(engine, Utf8Text.Of(IdIn(part)), pod is "" ? null : pod);
-            isInUnit |= part.EndsWith(".service"u8) || part.EndsWith(".scope"u8);
+            found = engine is null ? found : new Container(engine, Utf8Text.Of(IdIn(part)), pod is "" ? null : pod) { IsOfNode = isOfNode };
+            bool isUnit = part.EndsWith(".service"u8) || part.EndsWith(".scope"u8);
+            isInUnit |= isUnit;
+            isOfNode &= engine is null && (!isUnit || IsOfNodes(part));
             parent = part;
         }
 
         return found;
     }
+
+    private static bool IsOfNodes(ReadOnlySpan<byte> unit) => unit.EndsWith(".service"u8) && Known(WithoutService(unit), Nodes) is not null;
+
+    private static ReadOnlySpan<byte> WithoutService(ReadOnlySpan<byte> part) => part.EndsWith(".service"u8) ? part[..^".service".Length] : part;
 
     private static ReadOnlySpan<byte> IdIn(ReadOnlySpan<byte> part)
     {
@@ -83,7 +116,7 @@ public sealed record Container(string Engine, string Id, string? PodUid)
         ReadOnlySpan<byte> before = part[..^(IdLength + (isScope ? ".scope".Length : 0))];
         if (before.IsEmpty)
         {
-            string? known = Known(parent.EndsWith(".service"u8) ? parent[..^".service".Length] : parent, Parents);
+            string? known = Known(WithoutService(parent), Parents);
             return isScope ? null : known ?? (isInPod ? "kubepods" : isInUnit ? null : "container");
         }
 

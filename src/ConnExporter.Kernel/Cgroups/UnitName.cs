@@ -65,11 +65,12 @@ public static class UnitName
     /// <summary>Reads <c>/proc/PID/cgroup</c> (cgroups(7)) and names the unit.</summary>
     /// <param name="text">The whole file: lines of <c>hierarchy:controllers:path</c>.</param>
     /// <param name="above">How many <c>..</c> lead to the root of the system manager's tree, see <see cref="CgroupNamespace.LevelsAbove(ProcessTable)"/>.</param>
+    /// <param name="pods">Names containers of Kubernetes pods; null to name them by what the path says.</param>
     /// <returns>
     /// Such as <c>nginx.service</c> or <c>docker-0123456789ab</c>; a name of <see cref="FromPath"/> that is neither only where no line has one that
     /// is; <see cref="None"/> where no line tells, and for a text that was cut.
     /// </returns>
-    public static string FromProcessFile(ReadOnlySpan<byte> text, int above = 0)
+    public static string FromProcessFile(ReadOnlySpan<byte> text, int above = 0, PodNames? pods = null)
     {
         if (!Lines.AreWhole(text))
         {
@@ -96,7 +97,7 @@ public static class UnitName
             ReadOnlySpan<byte> path = line[(first + second + 2)..];
             path = FromRoot(path.EndsWith(deleted) ? path[..^deleted.Length] : path, above);
             bool whole = controllers.IsEmpty || controllers.SequenceEqual("name=systemd"u8);
-            if (UnitOrContainer(path) is { } name)
+            if (UnitOrContainer(path, pods) is { } name)
             {
                 if (whole)
                 {
@@ -129,22 +130,23 @@ public static class UnitName
 
     /// <summary>Names the unit of a cgroup path.</summary>
     /// <param name="path">Such as <c>/system.slice/nginx.service</c>.</param>
+    /// <param name="pods">Names containers of Kubernetes pods; null to name them by what the path says.</param>
     /// <returns>
     /// A container where the path holds one; else the unit of the manager in whose tree the path is, which is its first part after slices; where that
     /// is not the last unit of the path, the path to the last one without slices, as <c>user@1000.service/web.service</c>: whatever has a slash in its
     /// name is another manager's, for a unit's name has none. Else the innermost slice, else the last part of the path (a cgroup made by hand or by an
     /// engine without systemd), else <see cref="None"/>: the root.
     /// </returns>
-    public static string FromPath(ReadOnlySpan<byte> path) => UnitOrContainer(path) ?? PlainName(path) ?? None;
+    public static string FromPath(ReadOnlySpan<byte> path, PodNames? pods = null) => UnitOrContainer(path, pods) ?? PlainName(path) ?? None;
 
     // What lies as far above us as process 1 does begins where the system manager's tree does.
     private static ReadOnlySpan<byte> FromRoot(ReadOnlySpan<byte> path, int above) => above > 0 && LevelsAbove(path) == above ? path[(3 * above)..] : path;
 
-    private static string? UnitOrContainer(ReadOnlySpan<byte> path)
+    private static string? UnitOrContainer(ReadOnlySpan<byte> path, PodNames? pods)
     {
         if (Container.Of(path) is { } container)
         {
-            return container.Name;
+            return pods?.Of(container) ?? container.Name;
         }
 
         ReadOnlySpan<byte> outer = default;

@@ -14,6 +14,7 @@ namespace ConnExporter.Kernel.Namespaces;
 public sealed class NamespaceTable : IDisposable
 {
     private readonly ProcFs proc;
+    private readonly PodNames? pods;
     private readonly ProcessTable processes;
     private readonly LineFile mountInfo;
     private readonly Dictionary<ulong, Inhabited> inhabited = [];
@@ -23,10 +24,12 @@ public sealed class NamespaceTable : IDisposable
 
     /// <summary>The namespaces below a proc file system; nothing is opened yet.</summary>
     /// <param name="proc">The proc file system.</param>
-    public NamespaceTable(ProcFs proc)
+    /// <param name="pods">Names containers of Kubernetes pods; null to name them by what their cgroup says.</param>
+    public NamespaceTable(ProcFs proc, PodNames? pods = null)
     {
         ArgumentNullException.ThrowIfNull(proc);
         this.proc = proc;
+        this.pods = pods;
         processes = new ProcessTable(proc);
         mountInfo = new LineFile(proc.PathOf("self/mountinfo"));
     }
@@ -186,7 +189,7 @@ public sealed class NamespaceTable : IDisposable
     private string? Unit(int pid)
     {
         levelsAbove ??= CgroupNamespace.LevelsAbove(processes);
-        return pid != 0 && processes.ReadFile(pid, "cgroup"u8, out ReadOnlySpan<byte> content) == ProcessAccess.Ok && UnitName.FromProcessFile(content, levelsAbove ?? 0) is var unit && unit != UnitName.None
+        return pid != 0 && processes.ReadFile(pid, "cgroup"u8, out ReadOnlySpan<byte> content) == ProcessAccess.Ok && UnitName.FromProcessFile(content, levelsAbove ?? 0, pods) is var unit && unit != UnitName.None
             ? unit
             : null;
     }

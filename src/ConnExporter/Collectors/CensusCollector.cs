@@ -79,7 +79,7 @@ internal sealed class CensusCollector : Collector
         timestamps = kernel.Proc.File("sys/net/ipv4/tcp_timestamps");
         timeWaitLength = kernel.Proc.File("sys/net/ipv4/tcp_tw_timeout");
         reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
-        cgroups = new CgroupTree(kernel.Proc, kernel.SysRoot);
+        cgroups = new CgroupTree(kernel.Proc, kernel.SysRoot, kernel.Pods);
         holders = names ? new SocketHolders(new SocketOwners(kernel, cgroups)) : null;
         timeWaitOwners = names ? new TimeWaitOwners(kernel, cgroups) : null;
         topDestinations = new TopRows<Destination>(options.Destinations, EphemeralPorts.Kinds, ranked: EphemeralPorts.ReusableTimeWait);

@@ -59,7 +59,7 @@ internal sealed class NamespacesCollector : Collector
     {
         this.kernel = kernel;
         this.scope = scope;
-        table = new NamespaceTable(kernel.Proc);
+        table = new NamespaceTable(kernel.Proc, kernel.Pods);
         thread = new NamespaceThread(kernel.Proc.PathOf("self/ns/net"));
         inside = NamespaceCollectors.Inside(kernel);
         this.tour = tour ?? thread.Run;

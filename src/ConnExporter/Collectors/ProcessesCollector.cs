@@ -25,6 +25,7 @@ internal sealed class ProcessesCollector : Collector
 
     private readonly ProcFs proc;
     private readonly ProcessTable table;
+    private readonly PodNames? pods;
     private readonly string limits;
     private readonly string statistics;
     private readonly Dictionary<int, Process> processes = [];
@@ -38,6 +39,7 @@ internal sealed class ProcessesCollector : Collector
     {
         proc = kernel.Proc;
         table = new ProcessTable(kernel.Proc);
+        pods = kernel.Pods;
         limits = kernel.Proc.PathOf("PID/limits");
         statistics = kernel.Proc.PathOf("PID/stat");
     }
@@ -143,7 +145,7 @@ internal sealed class ProcessesCollector : Collector
 
         // Of one group most have the same file word for word: then nothing is made of it anew.
         byte[] cgroupFile = process.Group is { } before && content.SequenceEqual(before.CgroupFile) ? before.CgroupFile : content.ToArray();
-        string unit = ReferenceEquals(cgroupFile, process.Group?.CgroupFile) ? process.Group.Unit : UnitName.FromProcessFile(content, levelsAbove ?? 0);
+        string unit = ReferenceEquals(cgroupFile, process.Group?.CgroupFile) ? process.Group.Unit : UnitName.FromProcessFile(content, levelsAbove ?? 0, pods);
         access = table.ReadFile(pid, "limits"u8, out content);
         if (access != ProcessAccess.Ok)
         {

@@ -26,7 +26,7 @@ internal sealed class OneShotSampling : IDisposable
         this.time = time;
         systemd = new SystemdNotifier(_ => null, time, log);
         store = new SnapshotStore(Snapshot.Empty(time));
-        sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, log);
+        sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath, options.RootPath), time, systemd, log);
         sampler.Apply(options with { Census = options.Census with { AllAtOnce = true } });
         start = time.GetTimestamp();
     }

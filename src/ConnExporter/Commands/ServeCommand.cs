@@ -37,7 +37,7 @@ internal static class ServeCommand
         var store = new SnapshotStore(Snapshot.Empty(time));
         var registry = new MetricRegistry();
         var durations = new Durations(registry);
-        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath), time, systemd, logging.Logger, durations);
+        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath, options.RootPath), time, systemd, logging.Logger, durations);
         var diagnostician = new Diagnostician(
             RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
         using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), ReadKernel(options, "osrelease") ?? "unknown", ReadKernel(options, "random/boot_id"), time, logging.Logger);

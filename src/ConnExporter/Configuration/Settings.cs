@@ -62,7 +62,7 @@ internal static class Settings
         new("netns", SettingKind.NamespaceScope, "auto", "Network namespaces to read: host, only the exporter's own; auto, the others too as far as is permitted; all, the same, and denied where none can be entered."),
         new("path.procfs", SettingKind.Path, "/proc", "Where proc is mounted."),
         new("path.sysfs", SettingKind.Path, "/sys", "Where sysfs is mounted."),
-        new("path.rootfs", SettingKind.Path, "/", "Where the host's file system is mounted, for the sysctl files that the audit looks into."),
+        new("path.rootfs", SettingKind.Path, "/", "Where the host's file system is mounted, for the sysctl files that the audit looks into and what container runtimes tell of pods."),
         new("log.level", SettingKind.LogLevel, "info", "Least severe messages to log: debug, info, warn or error."),
         new("log.format", SettingKind.LogFormat, "logfmt", "How log lines look: logfmt or json."),
         new(ConfigFile, SettingKind.Path, null, "YAML file with the same keys; flags and environment go before it."),

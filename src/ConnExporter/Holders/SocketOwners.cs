@@ -50,6 +50,7 @@ internal sealed class SocketOwners : IDisposable
     private readonly ProcessTable table;
     private readonly ProcessSockets sockets;
     private readonly CgroupTree? cgroups;
+    private readonly PodNames? pods;
     private readonly InodeTable inodes;
     private readonly int bound;
     private readonly Dictionary<int, Process> processes = [];
@@ -85,6 +86,7 @@ internal sealed class SocketOwners : IDisposable
         this.cgroups = cgroups;
         this.bound = bound;
         table = new ProcessTable(kernel.Proc);
+        pods = kernel.Pods;
         sockets = new ProcessSockets(kernel.Proc);
         inodes = new InodeTable(bound);
         Coverage = new OwnerCoverage(0, 0, 0, 0, 0, 0, string.Empty);
@@ -763,7 +765,7 @@ internal sealed class SocketOwners : IDisposable
 
         // A kernel without control groups has no such file.
         access = table.ReadFile(process.Pid, "cgroup"u8, out text);
-        var owner = new Owner(name, access == ProcessAccess.Ok ? UnitName.FromProcessFile(text, levelsAbove ?? 0) : UnitName.None, process.Pid, stat.StartTicks);
+        var owner = new Owner(name, access == ProcessAccess.Ok ? UnitName.FromProcessFile(text, levelsAbove ?? 0, pods) : UnitName.None, process.Pid, stat.StartTicks);
         if (process.Slot < 0)
         {
             process.Slot = Allot(owner);

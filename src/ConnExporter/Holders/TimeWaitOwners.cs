@@ -285,7 +285,7 @@ internal sealed class TimeWaitOwners : IDisposable
 
         var stat = ProcessStat.Parse("PID/stat", text, out ReadOnlySpan<byte> name);
         string nameText = Encoding.UTF8.GetString(name);
-        string unit = table.ReadFile(candidate.Pid, "cgroup"u8, out text) == ProcessAccess.Ok ? UnitName.FromProcessFile(text, levelsAbove ?? 0) : UnitName.None;
+        string unit = table.ReadFile(candidate.Pid, "cgroup"u8, out text) == ProcessAccess.Ok ? UnitName.FromProcessFile(text, levelsAbove ?? 0, kernel.Pods) : UnitName.None;
         if (table.Identify(candidate.Pid, out ulong identity, out _, out _) != ProcessAccess.Ok || identity != candidate.Identity)
         {
             return null;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Namespaces;
@@ -5,10 +6,11 @@ using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Fuzz.Decoders;
 
-/// <summary>The files of /proc/PID.</summary>
+/// <summary>The files of /proc/PID, and of the containers that processes are in.</summary>
 internal static class ProcessFiles
 {
     private const string Path = "/proc/1/x";
+    private static readonly SearchValues<char> OfPods = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789.-/");
 
     private static readonly byte[][] Mounts = Seeds.Texts(
         "22 27 0:21 / /proc rw,nosuid shared:14 - proc proc rw\n",
@@ -86,6 +88,30 @@ internal static class ProcessFiles
             Promise.Holds(path.Length > 0 && (path == UnitName.None || path.Length <= input.Length + 1), "a name is no longer than the path, which begins with a slash, and not empty");
             Promise.Holds(!UnitName.IsOfHost(path) || !path.Contains('/', StringComparison.Ordinal), "a unit's name has no slash");
             return (unit == UnitName.None ? 0 : unit[^1]) ^ (unit.Length > 12 ? 256 : 0) ^ (path == UnitName.None ? 512 : 0);
+        },
+    };
+
+    public static Decoder ContainerFiles() => new()
+    {
+        Name = "container-file",
+        Methods = ["ContainerFile.PodName"],
+        Seeds = Seeds.Texts(
+            """{"ociVersion":"1.1.0","process":{"args":["x"]},"annotations":{"io.kubernetes.cri.container-name":"nginx","io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop"},"linux":{}}""",
+            """{"annotations":{"io.kubernetes.container.name":"POD","io.kubernetes.pod.name":"web-0.a","io.kubernetes.pod.namespace":"shop","a":1}}""",
+            """{"ID":"x","Config":{"Hostname":"h","Labels":{"io.kubernetes.container.name":"nginx","io.kubernetes.pod.name":"web-0","io.kubernetes.pod.namespace":"shop"}},"Name":"/k8s"}"""),
+        Words = Seeds.Texts("null", "{}", "[]", "{", "}", "[[[[", "{\"a\":", "\"\"", "\"\\ud800\"", "\"annotations\":", "\"Config\":", "\"Labels\":", "\"io.kubernetes.pod.name\":", "\"io.kubernetes.cri.sandbox-name\":", "\"web\"", "POD", ".", "-", "/"),
+        Refusals = [],
+        Run = input =>
+        {
+            int kind = 0;
+            foreach (ContainerFile form in (ContainerFile[])[ContainerFile.Containerd, ContainerFile.CriO, ContainerFile.Docker])
+            {
+                string? name = ContainerFile.PodName(form, input);
+                Promise.Holds(name is null || (name.Length <= 385 && Container.IsOfPod(name) && !name.AsSpan(4).ContainsAnyExcept(OfPods) && !UnitName.IsOfHost(name)), "a name has letters, digits, and three signs");
+                kind = (kind * 8) + (name is null ? 0 : name.Split('/').Length);
+            }
+
+            return kind;
         },
     };
 

@@ -60,11 +60,11 @@ public class UnitNamesTests
     }
 
     [CgroupTheory("dotnet", "bash")]
-    [InlineData("system.slice/{0}.service/kubepods-burstable-pod0d1c1f0a_52b1.slice:cri-containerd:{1}", "cri-containerd-0123456789ab")]
+    [InlineData("system.slice/{0}.service/kubepods-burstable-pod0d1c1f0a_52b1.slice:cri-containerd:{1}", "pod 0d1c1f0a-52b1/cri-containerd-0123456789ab")]
     [InlineData("kubepods-{0}.slice:cri-containerd:{1}", "cri-containerd-0123456789ab")]
     [InlineData("{0}.slice:docker:{1}", "docker-0123456789ab")]
     [InlineData("user.slice/user-1000.slice/user@1000.service/user.slice/{0}/libpod-{1}.scope/container", "libpod-0123456789ab")]
-    [InlineData("kubepods.slice/kubepods-pod0d1c1f0a_52b1.slice/{0}.slice/crio-{1}.scope", "crio-0123456789ab")]
+    [InlineData("kubepods.slice/kubepods-pod0d1c1f0a_52b1.slice/{0}.slice/crio-{1}.scope", "pod 0d1c1f0a-52b1/crio-0123456789ab")]
     [InlineData("machine.slice/systemd-nspawn@{0}.service/payload", "systemd-nspawn@{0}.service/payload")]
     [InlineData("lxc/{0}", "lxc/{0}")]
     public void A_container_has_no_unit_of_the_host(string form, string unit)

@@ -26,7 +26,11 @@ internal static class HostUnits
 
         int first = unit.IndexOf('/', StringComparison.Ordinal);
         int last = unit.LastIndexOf('/');
-        if (first > 0 && unit.StartsWith("user@", StringComparison.Ordinal) && UnitName.IsOfHost(unit[..first]))
+        if (Container.IsOfPod(unit))
+        {
+            yield return new Fact("cgroup_is_no_unit", ("unit", unit));
+        }
+        else if (first > 0 && unit.StartsWith("user@", StringComparison.Ordinal) && UnitName.IsOfHost(unit[..first]))
         {
             yield return new Fact("unit_of_user_manager", ("unit", UnitName.Readable(unit[(last + 1)..])), ("manager", unit[..first]));
         }

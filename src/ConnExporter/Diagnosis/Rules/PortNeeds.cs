@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using ConnExporter.Collectors;
+using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Diagnosis.Rules;
@@ -73,6 +74,6 @@ internal sealed record PortNeeds(ImmutableArray<ushort> Ports, ImmutableArray<Fa
             || (one.Census?.Units ?? []).Any(row => IsOfKubernetes("", row.Key)));
 
     private static bool IsOfKubernetes(string process, string unit) =>
-        Kubernetes.Contains(process) || unit.Contains("kubepods", StringComparison.Ordinal) || unit.Contains("kubelet", StringComparison.Ordinal)
+        Kubernetes.Contains(process) || unit.Contains("kubepods", StringComparison.Ordinal) || unit.Contains("kubelet", StringComparison.Ordinal) || Container.IsOfPod(unit)
         || (unit.EndsWith(".service", StringComparison.Ordinal) && Kubernetes.Contains(unit[..^".service".Length]));
 }

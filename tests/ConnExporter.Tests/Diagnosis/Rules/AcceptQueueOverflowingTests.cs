@@ -114,6 +114,9 @@ public class AcceptQueueOverflowingTests
     [InlineData("my app.service", null)]
     [InlineData("user@1000.service/web.service", null)]
     [InlineData("docker-0123456789ab", null)]
+    [InlineData("pod shop/web-0/nginx", null)]
+    [InlineData("pod shop/nginx.service", null)]
+    [InlineData("pod 0d1c1f0a-52b1/cri-containerd-0123456789ab", null)]
     public void Only_a_service_of_the_hosts_manager_is_reloaded_by_its_exact_name(string unit, string? reload)
     {
         bench.Listening(Row(queue: 129, limit: 128));

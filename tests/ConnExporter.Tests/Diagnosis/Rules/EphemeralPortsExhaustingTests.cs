@@ -122,6 +122,16 @@ public class EphemeralPortsExhaustingTests
     }
 
     [Theory]
+    [InlineData("pod shop/web-0/nginx")]
+    [InlineData("pod 0d1c1f0a-52b1/cri-containerd-0123456789ab")]
+    public void Where_there_are_pods_the_NodePorts_are_reserved_too(string unit)
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", 850, 0, 0)], listeners: [new("*", "9500", unit, "x", 0, 0, 0, 0, null)]) };
+
+        bench.Range(20000, 20999, "").Judge(rule).BeSound(rule, Severity.Warning).Remedy("widen_port_range").CommandLines[0].ShouldBe("sysctl -w net.ipv4.ip_local_reserved_ports=9500,30000-32767");
+    }
+
+    [Theory]
     [InlineData(32768, 60999, "10000 65535")]
     [InlineData(10000, 60999, "10000 65535")]
     [InlineData(10000, 65535, "1024 65535")]

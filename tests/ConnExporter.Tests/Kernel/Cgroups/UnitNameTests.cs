@@ -139,26 +139,26 @@ public class UnitNameTests
     [InlineData($"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{Id}.scope/container", "libpod-0123456789ab")]
     [InlineData($"/system.slice/web.service/libpod-payload-{Id}", "libpod-0123456789ab")]
     [InlineData($"/libpod_parent/libpod-{Id}", "libpod-0123456789ab")]
-    [InlineData($"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
-    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/crio-{Id}.scope", "crio-0123456789ab")]
-    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/crio-{Id}.scope/container", "crio-0123456789ab")]
-    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/crio-conmon-{Id}.scope", "crio-conmon-0123456789ab")]
-    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/docker-{Id}.scope", "docker-0123456789ab")]
-    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/another-engine-{Id}.scope", "another-engine-0123456789ab")]
-    [InlineData($"/kubepods/burstable/pod0d1c1f0a-52b1/{Id}", "kubepods-0123456789ab")]
-    [InlineData($"/kubepods/pod0d1c1f0a-52b1/kata_{Id}", "kata-0123456789ab")]
-    [InlineData($"/kubepods.slice/kubepods-burstable-pod1_2.slice/{Id}", "kubepods-0123456789ab")]
-    [InlineData($"/kubepods-besteffort-pod1.slice:cri-containerd:{Id}", "cri-containerd-0123456789ab")]
-    [InlineData($"/system.slice/containerd.service/kubepods-burstable-pod0d1c1f0a_52b1.slice:cri-containerd:{Id}", "cri-containerd-0123456789ab")]
-    [InlineData($"/system.slice/k3s.service/kubepods/besteffort/pod0d1c1f0a-52b1/{Id}", "kubepods-0123456789ab")]
-    [InlineData($"/docker/{Id}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1_2.slice/cri-containerd-f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope", "cri-containerd-f123456789ab")]
-    [InlineData($"/../../kubepods-burstable-pod1_2.slice/cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
+    [InlineData($"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{Id}.scope", "pod 1-2/cri-containerd-0123456789ab")]
+    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/crio-{Id}.scope", "pod 1-2/crio-0123456789ab")]
+    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/crio-{Id}.scope/container", "pod 1-2/crio-0123456789ab")]
+    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/crio-conmon-{Id}.scope", "pod 1-2/crio-conmon-0123456789ab")]
+    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/docker-{Id}.scope", "pod 1-2/docker-0123456789ab")]
+    [InlineData($"/kubepods.slice/kubepods-pod1_2.slice/another-engine-{Id}.scope", "pod 1-2/another-engine-0123456789ab")]
+    [InlineData($"/kubepods/burstable/pod0d1c1f0a-52b1/{Id}", "pod 0d1c1f0a-52b1/kubepods-0123456789ab")]
+    [InlineData($"/kubepods/pod0d1c1f0a-52b1/kata_{Id}", "pod 0d1c1f0a-52b1/kata-0123456789ab")]
+    [InlineData($"/kubepods.slice/kubepods-burstable-pod1_2.slice/{Id}", "pod 1-2/kubepods-0123456789ab")]
+    [InlineData($"/kubepods-besteffort-pod1.slice:cri-containerd:{Id}", "pod 1/cri-containerd-0123456789ab")]
+    [InlineData($"/system.slice/containerd.service/kubepods-burstable-pod0d1c1f0a_52b1.slice:cri-containerd:{Id}", "pod 0d1c1f0a-52b1/cri-containerd-0123456789ab")]
+    [InlineData($"/system.slice/k3s.service/kubepods/besteffort/pod0d1c1f0a-52b1/{Id}", "pod 0d1c1f0a-52b1/kubepods-0123456789ab")]
+    [InlineData($"/docker/{Id}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1_2.slice/cri-containerd-f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope", "pod 1-2/cri-containerd-f123456789ab")]
+    [InlineData($"/../../kubepods-burstable-pod1_2.slice/cri-containerd-{Id}.scope", "pod 1-2/cri-containerd-0123456789ab")]
     [InlineData($"/../cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
     [InlineData($"/some-engine/{Id}", "container-0123456789ab")]
     [InlineData($"/ecs/0d1c1f0a52b1/{Id}", "container-0123456789ab")]
     [InlineData($"/podbad/{Id}", "container-0123456789ab")]
     [InlineData($"/system.slice/docker-{Id}.scope/system.slice/nginx.service", "docker-0123456789ab")]
-    public void A_container_is_named_by_engine_and_short_id(string path, string unit) => FromPath(path).ShouldBe(unit);
+    public void A_container_is_named_by_engine_and_short_id_and_the_uid_of_its_pod(string path, string unit) => FromPath(path).ShouldBe(unit);
 
     [Theory]
     [InlineData("/docker/0123456789ab", "0123456789ab")]
@@ -207,8 +207,8 @@ public class UnitNameTests
     public void A_cgroup_that_was_removed_keeps_its_name() => FromFile("0::/system.slice/nginx.service (deleted)\n").ShouldBe("nginx.service");
 
     [Theory]
-    [InlineData("linux-4.19", "docker-9e0c6a49e01e", "kubepods-32612a53e612")]
-    [InlineData("linux-6.18", "docker-9e0c6a49e01e", "cri-containerd-32612a53e612")]
+    [InlineData("linux-4.19", "docker-9e0c6a49e01e", "pod 0d1c1f0a-52b1-4a6e-9d3c-1f6f1c2b7a10/kubepods-32612a53e612")]
+    [InlineData("linux-6.18", "docker-9e0c6a49e01e", "pod 0d1c1f0a-52b1-4a6e-9d3c-1f6f1c2b7a10/cri-containerd-32612a53e612")]
     public void Processes_of_every_kernel_have_their_units(string vintage, string docker, string pod)
     {
         using var table = new ProcessTable(Fixture.Proc(vintage));
@@ -258,7 +258,7 @@ public class UnitNameTests
     [InlineData($"/docker/{Id}", null)]
     [InlineData($"/system.slice/podman.service/docker-{Id}.scope", null)]
     [InlineData($"/kubepods.slice/docker-{Id}.scope", null)]
-    public void A_container_of_Kubernetes_tells_its_pod(string path, string? pod) => Container.Of(Bytes(path)).ShouldBe(new Container(Container.Of(Bytes(path))!.Engine, Id, pod));
+    public void A_container_of_Kubernetes_tells_its_pod(string path, string? pod) => Container.Of(Bytes(path)).ShouldNotBeNull().PodUid.ShouldBe(pod);
 
     [Theory]
     [InlineData("0::/../../../system.slice/kubelet.service\n", "kubelet.service")]
