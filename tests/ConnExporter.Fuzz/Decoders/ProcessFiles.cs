@@ -101,6 +101,9 @@ internal static class ProcessFiles
             """{"ID":"x","Config":{"Hostname":"h","Labels":{"io.kubernetes.container.name":"nginx","io.kubernetes.pod.name":"web-0","io.kubernetes.pod.namespace":"shop"}},"Name":"/k8s"}"""),
         Words = Seeds.Texts("null", "{}", "[]", "{", "}", "[[[[", "{\"a\":", "\"\"", "\"\\ud800\"", "\"annotations\":", "\"Config\":", "\"Labels\":", "\"io.kubernetes.pod.name\":", "\"io.kubernetes.cri.sandbox-name\":", "\"web\"", "POD", ".", "-", "/"),
         Refusals = [],
+
+        // Read as three forms, each of which may be refused within.
+        Allocation = (12, 3 * Decoder.RefusalBytes),
         Run = input =>
         {
             int kind = 0;
