@@ -17,9 +17,17 @@ internal static class BackgroundEnd
         int code = ExitCode.Ok;
         foreach (BackgroundService service in services)
         {
-            if (service.ExecuteTask is { IsFaulted: true, Exception.InnerException: var failure })
+            if (service.ExecuteTask is { IsFaulted: true, Exception.InnerException: { } failure })
             {
-                log.Error(failure, "The service {Service} failed, a defect in this program; the daemon ends for it", service.GetType().Name);
+                if (LastWords.OfShortage(failure) is { } shortage)
+                {
+                    log.Error("The service {Service} cannot go on: {Shortage}; the daemon ends for it", service.GetType().Name, shortage);
+                }
+                else
+                {
+                    log.Error(failure, "The service {Service} failed, a defect in this program; the daemon ends for it", service.GetType().Name);
+                }
+
                 code = ExitCode.Internal;
             }
         }

@@ -39,24 +39,34 @@ internal static class LastWords
     {
         for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
         {
-            // Of a missing assembly the file name is its full name; of any other file it is a path.
             if (cause is OutputException)
             {
                 return cause.Message;
             }
+        }
 
+        return OfShortage(failure) ?? $"a defect in this program, please report it: {failure}".ReplaceLineEndings(" | ");
+    }
+
+    /// <summary>What the host lacks, where that is what an exception says.</summary>
+    /// <returns>Null where it says something else.</returns>
+    internal static string? OfShortage(Exception failure)
+    {
+        for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
+        {
             // The runtime says the same of memory and of threads.
             if (cause is OutOfMemoryException)
             {
                 return $"no memory or no further thread to be had, of which the runtime does not say which (MemoryMax=; TasksMax=, pids.max, ulimit -u; ulimit -n): {cause.Message.ReplaceLineEndings(" ").Trim()}";
             }
 
+            // Of a missing assembly the file name is its full name; of any other file it is a path.
             if (cause is FileLoadException or BadImageFormatException || (cause is FileNotFoundException { FileName: { } name } && name.Contains(", Version=", StringComparison.Ordinal)))
             {
                 return $"cannot load its own code, for want of open files or memory as a rule (ulimit -n, fs.file-max, MemoryMax=): {cause.Message.ReplaceLineEndings(" ").Trim()}";
             }
         }
 
-        return $"a defect in this program, please report it: {failure}".ReplaceLineEndings(" | ");
+        return null;
     }
 }

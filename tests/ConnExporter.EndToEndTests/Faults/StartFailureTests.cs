@@ -63,8 +63,21 @@ public sealed class StartFailureTests(PublishedProgram program, ITestOutputHelpe
         string what = $"{calls}: {injection}";
         if (await daemon.ListensOrEndsAsync())
         {
-            // It told where it listens, so it has to answer, and everything has to be read.
-            await Eventually.Holds(async () => (await daemon.Client.StatusAsync("/-/ready")).ShouldBe(HttpStatusCode.OK, $"{what}: {daemon.Log}"));
+            // It told where it listens, so it has to answer, and everything has to be read; or it says what it lacks.
+            await Eventually.Holds(async () => (daemon.HasEnded || await daemon.Client.StatusAsync("/-/ready") == HttpStatusCode.OK).ShouldBeTrue($"{what}: {daemon.Log}"));
+            if (daemon.HasEnded)
+            {
+                outcome = $"exit {daemon.ExitCode} after it listened";
+                daemon.ExitCode.ShouldBe(70, $"{what}: {daemon.Log}");
+                await Eventually.Holds(() =>
+                {
+                    daemon.Log.ShouldContain("; the daemon ends for it");
+                    return Task.CompletedTask;
+                });
+                daemon.Log.ShouldNotContain("a defect");
+                return [];
+            }
+
             await Eventually.Holds(async () => (await daemon.ScrapeAsync()).Collectors.Count().ShouldBeGreaterThan(10));
             IReadOnlyList<TracedCall> soFar = Strace.Read(trace);
             outcome = "ready";

@@ -49,6 +49,9 @@ internal sealed partial class Daemon : IAsyncDisposable
     /// <summary>The code it ended with.</summary>
     public int ExitCode => process.ExitCode;
 
+    /// <summary>Whether it has ended.</summary>
+    public bool HasEnded => process.HasExited;
+
     /// <summary>Starts it and waits for nothing.</summary>
     public static Daemon Begin(Launch launch) => new(launch);
 

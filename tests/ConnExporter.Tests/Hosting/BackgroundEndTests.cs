@@ -13,9 +13,20 @@ public class BackgroundEndTests
     {
         var lines = new LoggedLines();
 
-        (await RunAsync(new Failing(), lines, stop: false)).ShouldBe(ExitCode.Internal);
+        (await RunAsync(new Failing(new InvalidOperationException("out of order")), lines, stop: false)).ShouldBe(ExitCode.Internal);
 
         lines.Take().ShouldContain(line => line.Contains("The service Failing failed", StringComparison.Ordinal) && line.Contains("out of order", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Want_of_memory_or_threads_is_no_defect()
+    {
+        var lines = new LoggedLines();
+
+        (await RunAsync(new Failing(new InsufficientMemoryException("for a thread")), lines, stop: false)).ShouldBe(ExitCode.Internal);
+
+        string said = lines.Take().Single(line => line.Contains("The service Failing cannot go on: no memory or no further thread", StringComparison.Ordinal));
+        said.ShouldNotContain("a defect");
     }
 
     [Fact]
@@ -40,12 +51,12 @@ public class BackgroundEndTests
         return await BackgroundEnd.WaitAsync(host, [service], lines.Log);
     }
 
-    private sealed class Failing : BackgroundService
+    private sealed class Failing(Exception failure) : BackgroundService
     {
         protected override async Task ExecuteAsync(CancellationToken stoppingToken)
         {
             await Task.Yield();
-            throw new InvalidOperationException("out of order");
+            throw failure;
         }
     }
 

@@ -48,7 +48,7 @@ public class ProcFsTests
         OpenAt(path).ShouldBe(0);
 
         using var own = new ProcFile(path);
-        using var another = new ProcFs(directory.Path).File("somaxconn");
+        using ProcFile another = new ProcFs(directory.Path).File("somaxconn");
         (own.ReadNumber(), another.ReadNumber()).ShouldBe((4096ul, 4096ul));
         OpenAt(path).ShouldBe(2);
     }
