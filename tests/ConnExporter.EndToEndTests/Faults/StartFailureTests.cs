@@ -103,7 +103,7 @@ public sealed class StartFailureTests(PublishedProgram program, ITestOutputHelpe
         }
 
         outcome = $"exit {daemon.ExitCode}";
-        if (calls == "mmap" && (log.Trim() == "Out of memory." || log.Contains("PortableThreadPool.GateThread.CreateGateThread", StringComparison.Ordinal)))
+        if (calls == "mmap" && (log.Trim() == "Out of memory." || log.Contains("System.Threading.PortableThreadPool.", StringComparison.Ordinal)))
         {
             // The runtime's own words, before it aborts: for want of heap, or of a thread that its pool needs. Nobody is asked.
             daemon.ExitCode.ShouldBe(134, what);
