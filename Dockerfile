@@ -16,7 +16,7 @@
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0-noble AS build
 ARG REVISION=unknown
-ARG TARGETARCH=amd64
+ARG TARGETARCH
 ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 WORKDIR /src
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends clang lld llvm debian-archive-keyring
@@ -24,7 +24,7 @@ COPY deploy/packaging/publish deploy/packaging/sysroot deploy/packaging/
 COPY Directory.Build.props Directory.Packages.props global.json .editorconfig ./
 COPY src/ src/
 COPY docs/runbooks/ docs/runbooks/
-RUN deploy/packaging/publish --runtime linux-$(echo $TARGETARCH | sed s/amd64/x64/) /out
+RUN deploy/packaging/publish --runtime linux-$(echo ${TARGETARCH:-$(dpkg --print-architecture)} | sed s/amd64/x64/) /out
 
 FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 COPY --from=build /out/conn-exporter /usr/bin/conn-exporter

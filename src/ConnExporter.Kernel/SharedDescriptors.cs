@@ -44,6 +44,7 @@ internal sealed class SharedDescriptors
         lock (gate)
         {
             shared.Readers--;
+            shared.HasFailed |= failed;
             if ((failed || shared.Readers == 0) && byPath.TryGetValue(shared.Path, out Shared? known) && ReferenceEquals(known, shared))
             {
                 byPath.Remove(shared.Path);
@@ -72,10 +73,19 @@ internal sealed class SharedDescriptors
     /// <summary>One of them.</summary>
     internal sealed class Shared(string path, DescriptorHandle handle)
     {
+        private bool hasFailed;
+
         public string Path { get; } = path;
 
         public DescriptorHandle Handle { get; } = handle;
 
         public int Readers { get; set; }
+
+        /// <summary>Whether a read of it has failed: who still has it takes the new one at its next read, so that there is one again.</summary>
+        public bool HasFailed
+        {
+            get => Volatile.Read(ref hasFailed);
+            set => Volatile.Write(ref hasFailed, value);
+        }
     }
 }

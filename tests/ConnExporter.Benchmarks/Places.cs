@@ -13,7 +13,7 @@ internal static class Places
     public static string PublishDaemon()
     {
         string folder = Path.Join(RepositoryRoot, "artifacts", "benchmarks");
-        Command.RunToEnd("dotnet", "publish", Path.Join(RepositoryRoot, "src", "ConnExporter"), "-c", "Release", "-r", "linux-x64", "-o", folder);
+        Command.RunToEnd(Path.Join(RepositoryRoot, "deploy", "packaging", "publish"), folder);
         return Path.Join(folder, "conn-exporter");
     }
 

@@ -24,6 +24,22 @@ public sealed class SignalTests
         await Eventually.Holds(() => daemon.LogLines[^1].ShouldContain("conn-exporter ends"));
     }
 
+    // From the first instruction to the first answer. Before our first line has run the kernel ends it, as it does any program.
+    [Fact]
+    public async Task It_ends_when_told_while_it_starts()
+    {
+        for (int milliseconds = 4; milliseconds <= 80; milliseconds += 4)
+        {
+            await using var daemon = Daemon.Begin(new Launch("--web.listen-address=127.0.0.1:0", "--netns=host"));
+            await Task.Delay(milliseconds);
+            (int exitCode, TimeSpan took) = await daemon.EndByAsync(LibC.SigTerm);
+
+            exitCode.ShouldBeOneOf(0, 128 + LibC.SigTerm);
+            took.ShouldBeLessThan(Limit);
+            daemon.Log.ShouldNotContain("a defect");
+        }
+    }
+
     [Theory]
     [InlineData(LibC.SigTerm)]
     [InlineData(LibC.SigInt)]

@@ -102,6 +102,12 @@ public sealed unsafe class ProcFile : IDisposable
 
     private void Open()
     {
+        if (shared is { HasFailed: true } old)
+        {
+            (shared, handle) = (null, null);
+            descriptors!.Leave(old, failed: false);
+        }
+
         if (handle is null && descriptors is not null)
         {
             shared = descriptors.Take(Path, OpenOwn);

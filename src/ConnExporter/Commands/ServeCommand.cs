@@ -131,6 +131,12 @@ internal static class ServeCommand
             await Console.Error.WriteLineAsync($"conn-exporter: {e.Message}");
             return ExitCode.CannotBind;
         }
+        catch (OperationCanceledException) when (host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+        {
+            // Told to end before it had begun.
+            logging.Logger.Information("conn-exporter ends");
+            return ExitCode.Ok;
+        }
 
         return await BackgroundEnd.WaitAsync(host, background, logging.Logger);
     }

@@ -255,13 +255,13 @@ internal sealed class Diagnostician
     private static bool MayBeOfOne(Finding finding, Finding other) => finding.Verdict.Holders.IsEmpty || (other.Verdict.Holders.IsEmpty && !finding.Rule.IsOfOneProcess)
         || finding.Verdict.Holders.Any(holder => other.Verdict.Holders.Any(also => also.Label == holder.Label));
 
-    // Warnings before notes; among them the earliest first, and what brings another about before it.
+    // The worst first, our own namespace's before others', the earliest first; and what brings another about before it.
     private ImmutableArray<Finding> Sort(IEnumerable<Finding> findings)
     {
         List<Finding> waiting =
         [
-            .. findings.OrderBy(finding => finding.Severity == Severity.Info).ThenBy(finding => finding.Netns != KernelSource.OwnNamespace)
-                .ThenByDescending(finding => finding.Severity).ThenBy(finding => finding.Since).ThenBy(finding => rules.IndexOf(finding.Rule)),
+            .. findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Netns != KernelSource.OwnNamespace)
+                .ThenBy(finding => finding.Since).ThenBy(finding => rules.IndexOf(finding.Rule)),
         ];
         for (int i = 0; i < waiting.Count; i++)
         {

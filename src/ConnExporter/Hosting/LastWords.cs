@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Runtime.CompilerServices;
 using System.Text;
 using ConnExporter.Kernel;
@@ -10,6 +11,10 @@ namespace ConnExporter.Hosting;
 internal static class LastWords
 {
     private const int StandardError = 2;
+
+    // errno(3): ENOMEM, and EAGAIN of what makes a thread.
+    private const int OutOfMemory = 12;
+    private const int TryAgain = 11;
 
     /// <summary>Says it on standard error.</summary>
     /// <param name="failure">What was thrown.</param>
@@ -55,9 +60,9 @@ internal static class LastWords
         for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
         {
             // The runtime says the same of memory and of threads.
-            if (cause is OutOfMemoryException)
+            if (cause is OutOfMemoryException or Win32Exception { NativeErrorCode: OutOfMemory or TryAgain })
             {
-                return $"no memory or no further thread to be had, of which the runtime does not say which (MemoryMax=; TasksMax=, pids.max, ulimit -u; ulimit -n): {cause.Message.ReplaceLineEndings(" ").Trim()}";
+                return $"no memory or no further thread to be had, of which the runtime does not say which (MemoryMax=, ulimit -v; TasksMax=, pids.max, ulimit -u; ulimit -n): {cause.Message.ReplaceLineEndings(" ").Trim()}";
             }
 
             // Of a missing assembly the file name is its full name; of any other file it is a path.

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel.Cgroups;
+using ConnExporter.Kernel;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Terminal;
@@ -257,10 +258,10 @@ internal sealed class DiagnosisText
         }
     }
 
-    // Those that bear on something that was found.
+    // Those that bear on something that was found, as they are in our own network namespace: others have their own.
     private void WriteSettings(JsonElement document, JsonElement[] findings)
     {
-        HashSet<string> matter = [.. findings.SelectMany(finding => finding.GetProperty("settings").EnumerateArray()).Select(name => name.GetString()!)];
+        HashSet<string> matter = [.. findings.Where(finding => Text(finding, "netns") == KernelSource.OwnNamespace).SelectMany(finding => finding.GetProperty("settings").EnumerateArray()).Select(name => name.GetString()!)];
         JsonElement[] settings = [.. document.GetProperty("settings").EnumerateArray().Where(setting => matter.Contains(Text(setting, "name")))];
         if (settings.Length == 0)
         {

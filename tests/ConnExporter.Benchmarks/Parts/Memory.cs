@@ -6,9 +6,9 @@ namespace ConnExporter.Benchmarks.Parts;
 internal static class Memory
 {
     private const int RestScrapes = 200;
-    private const double RestTarget = 56;
+    private const double RestTarget = 27;
     private const double RestPrivateTarget = 14;
-    private const double EverTarget = 70;
+    private const double EverTarget = 42;
     private const double EverPrivateTarget = 28;
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(50);

@@ -15,6 +15,10 @@ public sealed class LastWordsTests
     }
 
     [Fact]
+    public void So_says_a_system_call_that_got_none() =>
+        LastWords.Of(new InvalidOperationException("outer", new System.ComponentModel.Win32Exception(12))).ShouldStartWith("no memory or no further thread to be had");
+
+    [Fact]
     public void Code_that_cannot_be_loaded_wants_files_or_memory() =>
         LastWords.Of(new FileNotFoundException("Could not load file or assembly 'X'.", "X, Version=1.0.0.0")).ShouldContain("ulimit -n");
 

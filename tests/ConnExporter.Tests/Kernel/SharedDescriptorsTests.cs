@@ -19,6 +19,7 @@ public class SharedDescriptorsTests
         SharedDescriptors.Shared anew = descriptors.Take(Path, Open);
         anew.ShouldNotBeSameAs(first);
         (first.Handle.IsClosed, anew.Handle.IsClosed).ShouldBe((false, false));
+        (first.HasFailed, anew.HasFailed).ShouldBe((true, false));
 
         // The last reader of the old one takes nothing from those of the new one.
         descriptors.Leave(first, failed: false);
