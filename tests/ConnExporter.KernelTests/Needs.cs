@@ -1,7 +1,7 @@
 using System.Globalization;
 
-// The tests mostly wait, each in namespaces of its own; more at a time would make those that wait for the kernel wait for each other.
-[assembly: CollectionBehavior(MaxParallelThreads = 3)]
+// One at a time, although most only wait, each in namespaces of its own: what a test does to the host's processes and descriptors shows in the diagnosis of another.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace ConnExporter.KernelTests;
 
