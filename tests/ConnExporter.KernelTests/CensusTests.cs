@@ -5,7 +5,6 @@ using System.Net.Sockets;
 namespace ConnExporter.KernelTests;
 
 /// <summary>Who holds the sockets, and which destination runs out of ports, against the real kernel's own verdicts.</summary>
-[Collection(OneAtATime.Name)]
 public class CensusTests
 {
     private const string Self = "netns=\"self\"";

@@ -3,7 +3,6 @@ using System.Globalization;
 namespace ConnExporter.KernelTests;
 
 /// <summary>Descriptors of real processes.</summary>
-[Collection(OneAtATime.Name)]
 public class DescriptorTests
 {
     [KernelFact("dotnet", "cat")]

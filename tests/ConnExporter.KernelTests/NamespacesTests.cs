@@ -6,7 +6,6 @@ using ConnExporter.KernelTests.Judge;
 namespace ConnExporter.KernelTests;
 
 /// <summary>A daemon that reads network namespaces other than its own.</summary>
-[Collection(OneAtATime.Name)]
 public class NamespacesTests
 {
     private static readonly string[] Fast = ["--collector.namespaces.interval=200ms"];

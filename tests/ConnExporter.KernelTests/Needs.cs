@@ -5,13 +5,6 @@ using System.Globalization;
 
 namespace ConnExporter.KernelTests;
 
-/// <summary>Tests that measure time, take all the CPU there is, or look at all namespaces and descriptors of the host: one at a time, after the others.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class OneAtATime
-{
-    public const string Name = "one at a time";
-}
-
 /// <summary>A test on the real kernel; where a capability or a tool is missing it is skipped and says which.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class KernelFactAttribute : FactAttribute

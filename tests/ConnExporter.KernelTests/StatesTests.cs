@@ -3,7 +3,6 @@ using ConnExporter.SocketLab;
 namespace ConnExporter.KernelTests;
 
 /// <summary>Every state is counted exactly, against the kernel's own tables, ss, and what was made.</summary>
-[Collection(OneAtATime.Name)]
 public class StatesTests
 {
     [KernelFact("ss", "dotnet")]

@@ -3,7 +3,6 @@ using System.Text.Json;
 namespace ConnExporter.KernelTests;
 
 /// <summary>The audit of settings against the real kernel: what does not fit is found, what it prints as a remedy mends it.</summary>
-[Collection(OneAtATime.Name)]
 public class TuningTests
 {
     [KernelFact("dotnet", "sysctl")]

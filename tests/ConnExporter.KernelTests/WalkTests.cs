@@ -1,7 +1,6 @@
 namespace ConnExporter.KernelTests;
 
 /// <summary>What happens while a walk over very many sockets is on.</summary>
-[Collection(OneAtATime.Name)]
 public class WalkTests
 {
     private const int Sockets = 200_000;

@@ -34,8 +34,11 @@ public sealed record Container(string Engine, string Id, string? PodUid)
     /// </summary>
     public bool IsOfNode { get; init; }
 
-    /// <summary>The name that people know: engine and the first 12 digits of the id; in a pod after its uid, as <c>pod UID/cri-containerd-0123456789ab</c>.</summary>
-    public string Name => PodUid is null ? $"{Engine}-{Id[..ShortLength]}" : $"{PodPrefix}{PodUid}/{Engine}-{Id[..ShortLength]}";
+    /// <summary>
+    /// The name that people know: engine and the first 12 digits of the id; in a pod of the node after its uid, as <c>pod UID/cri-containerd-0123456789ab</c>.
+    /// Who merely calls a cgroup after a pod is not said to be in it.
+    /// </summary>
+    public string Name => PodUid is null || !IsOfNode ? $"{Engine}-{Id[..ShortLength]}" : $"{PodPrefix}{PodUid}/{Engine}-{Id[..ShortLength]}";
 
     /// <summary>The name of a container of a pod whose names are known.</summary>
     /// <param name="space">The Kubernetes namespace.</param>

@@ -48,5 +48,5 @@ public sealed class EndInDistressTests(PublishedProgram program)
         took.ShouldBeLessThan(Limit);
     }
 
-    private async Task<Daemon> StartAsync() => await Daemon.StartReadyAsync(new Launch("--sampling.cpu-budget=1", "--netns=host", "--collector.processes.interval=200ms", "--collector.states.interval=200ms") { Published = await program.FileAsync(), Environment = Runtime.WithoutSecondMappings });
+    private async Task<Daemon> StartAsync() => await Daemon.StartReadyAsync(new Launch("--sampling.cpu-budget=1", "--netns=host", "--collector.processes.interval=200ms", "--collector.states.interval=200ms") { Published = await program.FileAsync() });
 }

@@ -44,7 +44,7 @@ public sealed class NthFailureTests(PublishedProgram program, ITestOutputHelper 
     [InlineData("socket", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EACCES")]
     public async Task Whatever_fails_while_it_runs_it_goes_on(string calls, params string[] errors)
     {
-        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(Busy) { Published = await program.FileAsync(), Environment = Runtime.WithoutSecondMappings });
+        await using Daemon daemon = await Daemon.StartReadyAsync(new Launch(Busy) { Published = await program.FileAsync() });
 
         // One that is warm maps next to nothing; so all of it fails.
         bool isRare = calls == "mmap";

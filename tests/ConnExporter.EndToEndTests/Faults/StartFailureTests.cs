@@ -57,7 +57,6 @@ public sealed class StartFailureTests(PublishedProgram program, ITestOutputHelpe
         {
             Published = await program.FileAsync(),
             Under = Strace.Under(trace, $"{calls},{Beginning}", injection is null ? null : $"{calls}:{injection}"),
-            Environment = Runtime.WithoutSecondMappings,
         };
         await using var daemon = Daemon.Begin(launch);
         string what = $"{calls}: {injection}";

@@ -24,16 +24,5 @@ internal sealed class TemporaryDirectory : IDisposable
         return this[name];
     }
 
-    /// <summary>Copies files so that every user may read and run them.</summary>
-    public void CopyFrom(string directory)
-    {
-        foreach (string file in Directory.EnumerateFiles(directory))
-        {
-            string copy = this[System.IO.Path.GetFileName(file)];
-            File.Copy(file, copy);
-            File.SetUnixFileMode(copy, Open);
-        }
-    }
-
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

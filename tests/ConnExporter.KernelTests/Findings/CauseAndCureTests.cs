@@ -3,7 +3,6 @@ using System.Diagnostics;
 namespace ConnExporter.KernelTests.Findings;
 
 /// <summary>A cause and its effects are one story: the effect names its cause and prints its cure; the cure is run as it is printed, and the finding is gone.</summary>
-[Collection(OneAtATime.Name)]
 public class CauseAndCureTests
 {
     private const string Queue = "accept_queue_overflowing";

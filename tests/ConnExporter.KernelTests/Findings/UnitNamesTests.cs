@@ -60,7 +60,7 @@ public class UnitNamesTests
     }
 
     [CgroupTheory("dotnet", "bash")]
-    [InlineData("system.slice/{0}.service/kubepods-burstable-pod0d1c1f0a_52b1.slice:cri-containerd:{1}", "pod 0d1c1f0a-52b1/cri-containerd-0123456789ab")]
+    [InlineData("system.slice/{0}.service/kubepods-burstable-pod0d1c1f0a_52b1.slice:cri-containerd:{1}", "cri-containerd-0123456789ab")]
     [InlineData("kubepods-{0}.slice:cri-containerd:{1}", "cri-containerd-0123456789ab")]
     [InlineData("{0}.slice:docker:{1}", "docker-0123456789ab")]
     [InlineData("user.slice/user-1000.slice/user@1000.service/user.slice/{0}/libpod-{1}.scope/container", "libpod-0123456789ab")]

@@ -9,7 +9,6 @@ namespace ConnExporter.KernelTests.Judge;
 /// bind() and accept do there. <c>KERNEL_JUDGE_WORLDS</c> sets how many, <c>_SEED</c> the first (without it half of them are always the same and half are new), <c>_PROGRAM</c> a published binary instead of the build,
 /// <c>_BESIDE</c> another one for comparison.
 /// </summary>
-[Collection(OneAtATime.Name)]
 public class KernelAsJudgeTests(ITestOutputHelper output)
 {
     private const string Prefix = "KERNEL_JUDGE_";

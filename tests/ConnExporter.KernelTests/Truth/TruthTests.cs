@@ -4,7 +4,6 @@ using System.Globalization;
 namespace ConnExporter.KernelTests.Truth;
 
 /// <summary>Under churn every value of the page lies within what others saw before and after its sample.</summary>
-[Collection(OneAtATime.Name)]
 public class TruthTests
 {
     private const int SamplesOfEach = 20;

@@ -54,13 +54,13 @@ public sealed class PodNamesTests : IDisposable
     [InlineData($"/system.slice/docker-{Id}.scope", "docker-0123456789ab")]
     [InlineData($"/system.slice/cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
     [InlineData($"{Slice}/crio-conmon-{Id}.scope", "pod 0d1c1f0a-52b1/crio-conmon-0123456789ab")]
-    [InlineData($"/user.slice/user-1000.slice/user@1000.service/kubepods.slice/kubepods-pod1_2.slice/cri-containerd-{Id}.scope", "pod 1-2/cri-containerd-0123456789ab")]
-    [InlineData($"/user.slice/user-1000.slice/user@1000.service/containerd.service/kubepods.slice/kubepods-pod1_2.slice/cri-containerd-{Id}.scope", "pod 1-2/cri-containerd-0123456789ab")]
-    [InlineData($"/system.slice/jobs.service/kubepods/pod1-2/{Id}", "pod 1-2/kubepods-0123456789ab")]
-    [InlineData($"/lxc.payload.web/kubepods/pod1-2/{Id}", "pod 1-2/kubepods-0123456789ab")]
-    [InlineData($"{Slice}/jobs.service/cri-containerd-{Id}.scope", Fallback)]
-    [InlineData($"{Slice}/cri-containerd-f{Id}.scope/kubepods/pod1-2/{Id}", "pod 1-2/kubepods-0123456789ab")]
-    [InlineData($"{Slice}/cri-containerd-f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/kubepods/pod1-2/{Id}", "pod 1-2/kubepods-0123456789ab")]
+    [InlineData($"/user.slice/user-1000.slice/user@1000.service/kubepods.slice/kubepods-pod1_2.slice/cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
+    [InlineData($"/user.slice/user-1000.slice/user@1000.service/containerd.service/kubepods.slice/kubepods-pod1_2.slice/cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
+    [InlineData($"/system.slice/jobs.service/kubepods/pod1-2/{Id}", "kubepods-0123456789ab")]
+    [InlineData($"/lxc.payload.web/kubepods/pod1-2/{Id}", "kubepods-0123456789ab")]
+    [InlineData($"{Slice}/jobs.service/cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
+    [InlineData($"{Slice}/cri-containerd-f{Id}.scope/kubepods/pod1-2/{Id}", "kubepods-0123456789ab")]
+    [InlineData($"{Slice}/cri-containerd-f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/kubepods/pod1-2/{Id}", "kubepods-0123456789ab")]
     public void Who_may_make_cgroups_gets_no_pods_name_by_calling_them_after_its_container(string cgroup, string name)
     {
         root.Write(Bundle, Containerd);

@@ -151,7 +151,7 @@ public class UnitNameTests
     [InlineData($"/kubepods-besteffort-pod1.slice:cri-containerd:{Id}", "pod 1/cri-containerd-0123456789ab")]
     [InlineData($"/system.slice/containerd.service/kubepods-burstable-pod0d1c1f0a_52b1.slice:cri-containerd:{Id}", "pod 0d1c1f0a-52b1/cri-containerd-0123456789ab")]
     [InlineData($"/system.slice/k3s.service/kubepods/besteffort/pod0d1c1f0a-52b1/{Id}", "pod 0d1c1f0a-52b1/kubepods-0123456789ab")]
-    [InlineData($"/docker/{Id}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1_2.slice/cri-containerd-f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope", "pod 1-2/cri-containerd-f123456789ab")]
+    [InlineData($"/docker/{Id}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1_2.slice/cri-containerd-f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope", "cri-containerd-f123456789ab")]
     [InlineData($"/../../kubepods-burstable-pod1_2.slice/cri-containerd-{Id}.scope", "pod 1-2/cri-containerd-0123456789ab")]
     [InlineData($"/../cri-containerd-{Id}.scope", "cri-containerd-0123456789ab")]
     [InlineData($"/some-engine/{Id}", "container-0123456789ab")]
