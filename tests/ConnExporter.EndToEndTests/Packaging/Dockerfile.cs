@@ -23,8 +23,13 @@ internal static class Dockerfile
             switch (step.Instruction)
             {
                 case "ARG":
+                    // Without a default it is not set unless it is given, as by who builds for several platforms.
                     string[] argument = step.Text.Split('=', 2);
-                    environment[argument[0]] = arguments.GetValueOrDefault(argument[0], argument[1]);
+                    if (arguments.GetValueOrDefault(argument[0], argument.ElementAtOrDefault(1)!) is { } value)
+                    {
+                        environment[argument[0]] = value;
+                    }
+
                     break;
                 case "ENV":
                     SetEnvironment(step, environment);
