@@ -34,6 +34,7 @@ internal sealed class ProcessesCollector : Collector
     private bool? hidesOthers;
     private bool? isOfHost;
     private int? levelsAbove;
+    private int foundLate;
 
     public ProcessesCollector(KernelSource kernel)
     {
@@ -49,6 +50,7 @@ internal sealed class ProcessesCollector : Collector
         round++;
         int seen = 0;
         int unreadable = 0;
+        foundLate = pods?.FoundLate() ?? 0;
         table.Rewind();
         levelsAbove ??= CgroupNamespace.LevelsAbove(table);
         if (round % LookAgainRounds == 1)
@@ -144,7 +146,7 @@ internal sealed class ProcessesCollector : Collector
         }
 
         // Of one group most have the same file word for word: then nothing is made of it anew.
-        byte[] cgroupFile = process.Group is { } before && content.SequenceEqual(before.CgroupFile) ? before.CgroupFile : content.ToArray();
+        byte[] cgroupFile = process.Group is { } before && before.FoundLate == foundLate && content.SequenceEqual(before.CgroupFile) ? before.CgroupFile : content.ToArray();
         string unit = ReferenceEquals(cgroupFile, process.Group?.CgroupFile) ? process.Group.Unit : UnitName.FromProcessFile(content, levelsAbove ?? 0, pods);
         access = table.ReadFile(pid, "limits"u8, out content);
         if (access != ProcessAccess.Ok)
@@ -166,6 +168,7 @@ internal sealed class ProcessesCollector : Collector
         }
 
         group.CgroupFile = cgroupFile;
+        group.FoundLate = foundLate;
         process.Group = group;
         return ProcessAccess.Ok;
     }
@@ -255,6 +258,9 @@ internal sealed class ProcessesCollector : Collector
 
         /// <summary>What <c>/proc/PID/cgroup</c> said of the last of them that was read.</summary>
         public byte[] CgroupFile { get; set; } = [];
+
+        /// <summary>How many names of pods had been found at a later try by then, see <see cref="PodNames.FoundLate"/>.</summary>
+        public int FoundLate { get; set; }
 
         public uint Round { get; private set; }
 

@@ -16,11 +16,8 @@ namespace ConnExporter.Commands;
 /// <summary><c>diagnose</c>: looks at this host once and says what is running out, who holds it and what to do. Needs no daemon, and asks one for its history where it runs.</summary>
 internal static class DiagnoseCommand
 {
-    // Rates take two samples; the collectors of counters and listeners read once a second.
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(5);
     private static readonly string[] FromConntrack = ["conntrack_exhausting", "conntrack_dropping", "nat_ports_exhausting", "conntrack_insertions_failing"];
-    private static readonly string[] Twice = ["counters", "listeners", "conntrack", "neighbours"];
     private static readonly JsonWriterOptions JsonOptions = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Runs it.</summary>
@@ -62,9 +59,8 @@ internal static class DiagnoseCommand
     private static ReadOnlyMemory<byte> Look(ExporterOptions options, TextBook book)
     {
         TimeProvider time = TimeProvider.System;
-        long start = time.GetTimestamp();
         var defects = new List<NotSeen>();
-        using var sampling = new OneShotSampling(options, time, Serilog.Core.Logger.None);
+        using var sampling = new OneShotSampling(SecondLook.ReadSoonAgain(options), time, Serilog.Core.Logger.None);
         var running = RunningExporter.Ask(options, book.Language.Tag(), time.GetUtcNow());
         Thresholds atOnce = options.Thresholds with { For = TimeSpan.Zero, Linger = TimeSpan.Zero };
         var diagnostician = new Diagnostician(RuleList.All, atOnce, time, (rule, e) => defects.Add(new NotSeen(rule, $"a defect in this program, please report it: {e.Message}")));
@@ -74,8 +70,8 @@ internal static class DiagnoseCommand
         Snapshot first = sampling.Wait();
         diagnostician.Look(first);
         defects.Clear();
-        Snapshot second = sampling.Wait(now => time.GetElapsedTime(start) > BetweenLooks && Twice.All(name => IsNewer(now, first, name)));
-        Snapshot snapshot = second with { Report = diagnostician.Look(second) };
+        Snapshot second = sampling.Wait(now => SecondLook.IsDue(first, now, time));
+        Snapshot snapshot = second with { Report = SecondLook.NoteReadOnce(first, second, diagnostician.Look(second), time) };
         var notSeen = new List<NotSeen>([.. NotSeen.Of(snapshot, book), .. defects, .. MissingHistory(running, options, book)]);
         return Document(snapshot, book, notSeen, ReadConntrack(options, snapshot.Report, notSeen), running);
     }
@@ -97,12 +93,6 @@ internal static class DiagnoseCommand
             notSeen.Add(new NotSeen("conntrack", e.Message));
             return null;
         }
-    }
-
-    private static bool IsNewer(Snapshot now, Snapshot before, string collector)
-    {
-        int index = now.IndexOf(collector);
-        return index < 0 || now.Collectors[index].Outcome != Outcome.Ok || now.Collectors[index].LastSuccessTimestamp != before.Collectors[before.IndexOf(collector)].LastSuccessTimestamp;
     }
 
     private static IEnumerable<NotSeen> MissingHistory(RunningExporter running, ExporterOptions options, TextBook book)

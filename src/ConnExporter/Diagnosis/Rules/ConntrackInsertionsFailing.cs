@@ -40,6 +40,9 @@ internal sealed class ConntrackInsertionsFailing() : Rule("conntrack_insertions_
                 new Fact("insertions_failed", ("failed", (ulong)failed.Count), ("over", failed.Over)),
                 .. chains is { } known ? [new Fact("chains_too_long", ("count", (ulong)known.Count), ("entries", table.Count), ("buckets", (object?)table.BucketCount ?? "?"))] : Array.Empty<Fact>(),
                 .. isChains ? Array.Empty<Fact>() : [new Fact("insertions_race")],
+
+                // Before Linux 6.1 a kernel can have the limit and not tell of it.
+                .. table.Statistics?.ChainsTooLong is null ? [new Fact("chains_unknown", ("entries", table.Count), ("buckets", (object?)table.BucketCount ?? "?"))] : Array.Empty<Fact>(),
                 .. resolved is { } sorted ? [new Fact("clashes_resolved", ("count", (ulong)sorted.Count))] : Array.Empty<Fact>(),
                 .. isChains ? Array.Empty<Fact>() : [Ports(table)],
                 .. Room(seen, table),
