@@ -5,6 +5,7 @@ using ConnExporter.Terminal;
 
 try
 {
+    LastWords.TakeShortagesElsewhere();
     StandardDescriptors.Ensure();
     PlainOutput.Use();
     return Ending.With(CommandLine.Run(args));
