@@ -65,7 +65,7 @@ internal static class SecondLook
         return report with { Gaps = gaps };
     }
 
-    private static Gap Missing(string collector, ImmutableArray<Rule> rules) => new(collector, [new Fact("second_reading")], rules);
+    private static Gap Missing(string collector, ImmutableArray<Rule> rules) => new(collector, [new("second_reading")], rules);
 
     private static CollectorState? StateOf(Snapshot snapshot, string collector) => snapshot.IndexOf(collector) is >= 0 and var index ? snapshot.Collectors[index] : null;
 
