@@ -30,7 +30,10 @@ internal static class ServeCommand
 
     public static int Run(ConfigurationSources sources)
     {
+        // Before anything else: what is made from here on is removed at the end.
+        var signals = Signals.Take();
         ExporterOptions options = sources.Load();
+        options.Recorder.RefuseRelative();
         TimeProvider time = TimeProvider.System;
         using Logging logging = new(options, Environment.GetEnvironmentVariable);
         using var systemd = new SystemdNotifier(Environment.GetEnvironmentVariable, time, logging.Logger);
@@ -47,9 +50,15 @@ internal static class ServeCommand
         StatusRoutes page = Page(options, store, diagnostician, recorder, disk, time);
         try
         {
-            using var web = new WebServer(options, time, logging.Logger);
+            using var web = new WebServer(options, time, logging.Logger, signals.End);
             var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store, registry), page, options.HasPage);
-            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, host => web.AddTo(host, endpoints.HandleAsync, durations)).GetAwaiter().GetResult();
+            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, signals, host => web.AddTo(host, endpoints.HandleAsync, durations)).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException) when (signals.End.IsCancellationRequested)
+        {
+            // Told to end before it had begun.
+            logging.Logger.Information("conn-exporter ends");
+            return ExitCode.Ok;
         }
         catch (AccessFilesException e)
         {
@@ -84,7 +93,7 @@ internal static class ServeCommand
     }
 
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, Action<IWebHostBuilder> serve)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, Signals signals, Action<IWebHostBuilder> serve)
     {
         BackgroundService[] background = [sampler, diagnosis, new StartMemory(logging.Logger)];
 
@@ -112,7 +121,6 @@ internal static class ServeCommand
                 // Always, not by UseSystemd(): that looks for a parent of the name systemd, which not every service manager has.
                 services.AddSingleton<ISystemdNotifier>(systemd);
                 services.AddSingleton<IHostLifetime, SystemdLifetime>();
-                services.AddHostedService(provider => new Signals(provider.GetRequiredService<IHostApplicationLifetime>(), () => _ = reloading.Ask()));
                 services.AddHostedService(provider => new Opening(options, web, store, sampler, reloading, logging, provider.GetRequiredService<IServer>()));
                 foreach (BackgroundService service in background)
                 {
@@ -121,8 +129,11 @@ internal static class ServeCommand
             })
             .Build();
 
+        IHostApplicationLifetime lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
+        using IDisposable handed = signals.HandTo(lifetime, () => _ = reloading.Ask());
         try
         {
+            signals.End.ThrowIfCancellationRequested();
             await host.StartAsync();
         }
         catch (ListenException e)
@@ -131,13 +142,12 @@ internal static class ServeCommand
             await Console.Error.WriteLineAsync($"conn-exporter: {e.Message}");
             return ExitCode.CannotBind;
         }
-        catch (OperationCanceledException) when (host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
             // Told to end before it had begun.
             logging.Logger.Information("conn-exporter ends");
             return ExitCode.Ok;
         }
-
         return await BackgroundEnd.WaitAsync(host, background, logging.Logger);
     }
 }
