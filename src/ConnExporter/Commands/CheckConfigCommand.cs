@@ -1,7 +1,7 @@
 using ConnExporter.Collectors;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
-using ConnExporter.Kernel;
+using ConnExporter.Incidents;
 using ConnExporter.Sampling;
 using ConnExporter.Web.Access;
 
@@ -18,10 +18,13 @@ internal static class CheckConfigCommand
         if (sources.IsOpen && EnvironmentFile.Read(unitEnvironment) is { } variables)
         {
             Console.WriteLine($"as the unit has it, with the variables of {unitEnvironment}");
+            variables.TryAdd("RUNTIME_DIRECTORY", LocalSocket.PackagedDirectory);
+            variables.TryAdd("STATE_DIRECTORY", RecorderOptions.PackagedPath);
             sources = sources.WithEnvironment(variables);
         }
 
         ExporterOptions options = sources.Load();
+        options.Recorder.RefuseRelative();
         Console.WriteLine($"{sources.FilePath ?? "no configuration file"}: ok");
         Console.WriteLine($"listens on {string.Join(", ", options.ListenAddresses)}, metrics at {options.TelemetryPath}");
         if (options.Web.ConfigFile is { } webConfig)
@@ -45,9 +48,9 @@ internal static class CheckConfigCommand
                 : $"collector {entry.Name}: off");
         }
 
-        if (options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable) is { } directory && FileOwner.OfTarget(directory) is { IsDirectory: false })
+        if (options.Recorder.DirectoryToWrite(sources.Variable) is { } directory && RecorderOptions.InTheWay(directory) is { } place)
         {
-            throw new ConfigurationException($"--{Settings.RecorderPath}: '{directory}' is no directory: no incident could be recorded");
+            throw new ConfigurationException($"{options.Recorder.Place}: '{place}' is no directory: no incident could be recorded");
         }
 
         return ExitCode.Ok;

@@ -10,6 +10,7 @@ internal sealed class ConfigurationSources
 {
     private readonly IReadOnlyList<Given> flags;
     private readonly IReadOnlyList<Given> variables;
+    private readonly IDictionary environment;
 
     /// <summary>Settings from flags and environment.</summary>
     /// <param name="flags">What the command line gave.</param>
@@ -18,8 +19,13 @@ internal sealed class ConfigurationSources
     public ConfigurationSources(IReadOnlyList<Given> flags, IDictionary environment)
     {
         this.flags = flags;
+        this.environment = environment;
         variables = [.. Variables(environment)];
     }
+
+    /// <summary>A variable of the environment, such as the <c>RUNTIME_DIRECTORY</c> of systemd.</summary>
+    /// <returns>Null where it is not set.</returns>
+    public string? Variable(string name) => environment[name] as string;
 
     /// <summary>Whether it is left open where the settings are from: no variable sets any, and no flag names a file.</summary>
     public bool IsOpen => variables.Count == 0 && FilePath is null;
@@ -51,9 +57,9 @@ internal sealed class ConfigurationSources
             .SelectMany(lists => lists.MinBy(list => list.rank).values)
             .ToLookup(value => value.Setting.Key);
 
-        return new ExporterOptions
+        var options = new ExporterOptions
         {
-            ListenAddresses = ListenAddresses(All(given, "web.listen-address")),
+            ListenAddresses = Agreement.ListenAddresses(All(given, "web.listen-address")),
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
             HasPage = !Values.Switch(One(given, "web.disable-page")),
             Web = new WebOptions(
@@ -78,7 +84,10 @@ internal sealed class ConfigurationSources
                 given[Settings.RecorderPath].Select(Values.Path).FirstOrDefault(),
                 Values.Count(One(given, Settings.RecorderMaxCount)),
                 Values.Count(One(given, Settings.RecorderMaxBytes)),
-                Values.Interval(One(given, Settings.RecorderInterval))),
+                Values.Interval(One(given, Settings.RecorderInterval)))
+            {
+                Place = given[Settings.RecorderPath].FirstOrDefault()?.Place ?? "--" + Settings.RecorderPath,
+            },
             Census = new CensusOptions(
                 Values.Count(One(given, Settings.CensusTop)),
                 Values.Count(One(given, Settings.CensusDestinations)),
@@ -88,24 +97,9 @@ internal sealed class ConfigurationSources
                 Values.Switch(One(given, Settings.CensusIdleAges)),
                 Values.Switch(One(given, Settings.CensusProbePorts))),
         };
-    }
-
-    // The second would be told that the first is in the way. Port 0 is another one each time.
-    private static ImmutableArray<ListenAddress> ListenAddresses(IEnumerable<Given> given)
-    {
-        ImmutableArray<ListenAddress>.Builder addresses = ImmutableArray.CreateBuilder<ListenAddress>();
-        foreach (Given one in given)
-        {
-            ListenAddress address = Values.ListenAddress(one);
-            if ((address.Port != 0 || address.UnixPath is not null) && addresses.Contains(address))
-            {
-                throw one.Wrong("the address is given twice");
-            }
-
-            addresses.Add(address);
-        }
-
-        return addresses.ToImmutable();
+        Agreement.RefuseLocalSocketAmong(options.Web.SystemdSocket ? [] : All(given, "web.listen-address"), LocalSocket.PathToServe(options.Web, Variable));
+        Agreement.RefuseReversed(options.Thresholds, key => given[key].FirstOrDefault());
+        return options;
     }
 
     private static ImmutableDictionary<string, TimeSpan> EnabledCollectors(ILookup<string, Given> given)

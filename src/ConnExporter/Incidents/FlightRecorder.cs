@@ -74,7 +74,8 @@ internal sealed class FlightRecorder : IDisposable
             return;
         }
 
-        store = new IncidentStore(directory);
+        store = new IncidentStore(
+            directory, path => log.Warning("{Path} has the name of a record and is no file of uid {User}; it is left alone, and the bounds of the records do not count it", path, FileOwner.Own));
         thread = new Thread(Run, 256 * 1024) { Name = "recorder", IsBackground = true };
         thread.Start();
     }
