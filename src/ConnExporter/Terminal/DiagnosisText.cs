@@ -196,7 +196,7 @@ internal sealed class DiagnosisText
         if (!commands.All(style.Carries))
         {
             // They belong together.
-            Paragraph("        ", book["remedies.withheld"], style.Faint);
+            Paragraph("        ", book["remedies.withheld_by_locale"], style.Faint);
             commands = [];
         }
 
