@@ -35,7 +35,7 @@ public static class UnitName
 
     /// <summary>A name as people gave it, for texts: systemd writes what may not be in a unit's name as <c>\xHH</c> (systemd-escape(1)). Commands and labels keep the name.</summary>
     /// <param name="name">Such as <c>machine-qemu\x2d1\x2dweb.scope</c>.</param>
-    /// <returns>Such as <c>machine-qemu-1-web.scope</c>; the name itself where nothing is escaped, or not all of it is text.</returns>
+    /// <returns>Such as <c>machine-qemu-1-web.scope</c>; the name itself where nothing is escaped, where not all of it is text, and where it has blanks, which would end a word of a text.</returns>
     public static string Readable(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -59,7 +59,7 @@ public static class UnitName
         }
 
         string text = Utf8Text.Of(bytes[..length]);
-        return text.Any(character => char.IsControl(character) || character == '\ufffd') ? name : text;
+        return text.Any(character => char.IsControl(character) || char.IsWhiteSpace(character) || character == '\ufffd') ? name : text;
     }
 
     /// <summary>Reads <c>/proc/PID/cgroup</c> (cgroups(7)) and names the unit.</summary>

@@ -77,6 +77,7 @@ internal sealed class NamespaceCollectors : IDisposable
         readings.Ports = From(context, readings, inside.Ports, () => inside.Ports.Collect(context) as PortsReading);
         readings.Conntrack = From(context, readings, inside.Conntrack, () => inside.Conntrack.Collect(context, conntrack) as ConntrackReading);
         readings.Limits = From(context, readings, inside.Limits, () => (SockStatReading)inside.Limits.Collect(context));
+        readings.Settings = From(context, readings, inside.Settings, () => (SettingsReading)inside.Settings.Collect(context));
         readings.Listeners = From(context, readings, inside.Listeners, () => inside.Listeners.Collect(context, listeners));
     }
 
@@ -122,6 +123,8 @@ internal sealed class NamespaceCollectors : IDisposable
 
         public SockStatCollector Limits { get; } = new(kernel);
 
+        public SettingsCollector Settings { get; } = SettingsCollector.Inside(kernel);
+
         public CensusCollector Census { get; } = new(kernel, InBrief, names: false);
 
         public void Dispose()
@@ -130,6 +133,7 @@ internal sealed class NamespaceCollectors : IDisposable
             Ports.Dispose();
             Conntrack.Dispose();
             Limits.Dispose();
+            Settings.Dispose();
             Census.Dispose();
         }
     }

@@ -20,6 +20,9 @@ internal sealed class NamespaceReadings
 
     public CensusReading? Census { get; set; }
 
+    /// <summary>The sysctls that it has of its own: what a command for it changes is compared with these.</summary>
+    public SettingsReading? Settings { get; set; }
+
     /// <summary>Ports that the worst destination and the blocked ones take, see <see cref="CensusReading.Worst"/>.</summary>
     public ulong? Worst { get; set; }
 
@@ -48,6 +51,7 @@ internal sealed class NamespaceReadings
         Conntrack = Conntrack,
         Limits = Limits,
         Census = Census,
+        Settings = Settings,
         Worst = Worst,
         LookedAt = LookedAt,
         WalkedAt = WalkedAt,

@@ -144,7 +144,7 @@ internal sealed class NamespacesCollector : Collector
         return new NamespacesReading(
             [
                 .. worstFirst.Take(Shown).Where(member => member.Readings is not null).OrderBy(member => member.Entry.Name, StringComparer.Ordinal)
-                    .Select(member => new NamespacesReading.Row(member.Entry.Name, member.Readings!, member.IsShownInFull) { ProcessId = member.Entry.ProcessId, Path = member.Entry.Path }),
+                    .Select(member => new NamespacesReading.Row(member.Entry.Name, member.Readings!, member.IsShownInFull) { ProcessId = member.Entry.ProcessId, Path = member.Entry.Path, Inhabitants = member.IsShownInFull ? table.Describe(member.Entry) : null }),
             ],
             members.Count,
             worstFirst.Count,

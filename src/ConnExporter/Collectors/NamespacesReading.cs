@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 
@@ -27,6 +28,9 @@ internal sealed class NamespacesReading : Reading
 
     /// <summary>Those that are shown.</summary>
     public ImmutableArray<Row> Rows { get; }
+
+    /// <summary>How many could not be entered: of them at most counters and states are known.</summary>
+    public int Denied => denied;
 
     /// <summary>How many are there and could not be found by their path: nothing is known of them.</summary>
     public int Missed { get; init; }
@@ -72,6 +76,9 @@ internal sealed class NamespacesReading : Reading
     {
         /// <summary>A process in it; 0 where none is known.</summary>
         public int ProcessId { get; init; }
+
+        /// <summary>Who is in it; null where nobody is or may be seen, and where it is not shown in full.</summary>
+        public NamespaceInhabitants? Inhabitants { get; init; }
 
         /// <summary>What can be opened to enter it; null where that may not be seen.</summary>
         public string? Path { get; init; }

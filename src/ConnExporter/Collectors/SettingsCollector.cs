@@ -14,14 +14,23 @@ internal sealed class SettingsCollector : Collector
 {
     private readonly (TuningSetting Setting, ProcFile File)[] settings;
     private readonly ProcFile release;
-    private readonly SysctlFiles files;
+    private readonly SysctlFiles? files;
 
     public SettingsCollector(KernelSource kernel, string root)
+        : this(kernel, SettingCatalogue.Present.Concat(SettingCatalogue.OfRemedies), new SysctlFiles(root))
     {
-        settings = [.. SettingCatalogue.Present.Concat(SettingCatalogue.OfRemedies).Select(setting => (setting, kernel.Proc.File(setting.Path)))];
-        release = kernel.Proc.File("sys/kernel/osrelease");
-        files = new SysctlFiles(root);
     }
+
+    private SettingsCollector(KernelSource kernel, IEnumerable<TuningSetting> names, SysctlFiles? files)
+    {
+        settings = [.. names.Select(setting => (setting, kernel.Proc.File(setting.Path)))];
+        release = kernel.Proc.File("sys/kernel/osrelease");
+        this.files = files;
+    }
+
+    /// <summary>For a thread that goes into other network namespaces: what each has of its own. No file of the host sets that.</summary>
+    public static SettingsCollector Inside(KernelSource kernel) =>
+        new(kernel, SettingCatalogue.Present.Concat(SettingCatalogue.OfRemedies).Where(setting => setting.Scope == SettingScope.Namespace), files: null);
 
     public override Reading Collect(CollectContext context)
     {
@@ -49,6 +58,11 @@ internal sealed class SettingsCollector : Collector
         if (values.Count == 0)
         {
             throw failure!;
+        }
+
+        if (files is null)
+        {
+            return new SettingsReading(context.Namespace, values, kernel: null, []);
         }
 
         SysctlFileContent content = files.Read();

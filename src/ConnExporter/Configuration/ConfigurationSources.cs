@@ -44,12 +44,7 @@ internal sealed class ConfigurationSources
             Check(value);
         }
 
-        // The first source that names a setting decides it alone: lists are not merged.
-        ILookup<string, Given> given = new[] { flags, variables, file }
-            .SelectMany((source, rank) => source.GroupBy(value => value.Setting.Key, (key, values) => (key, rank, values: values.ToList())))
-            .GroupBy(list => list.key)
-            .SelectMany(lists => lists.MinBy(list => list.rank).values)
-            .ToLookup(value => value.Setting.Key);
+        ILookup<string, Given> given = Decide(file);
 
         return new ExporterOptions
         {
@@ -89,6 +84,30 @@ internal sealed class ConfigurationSources
                 Values.Switch(One(given, Settings.CensusProbePorts))),
         };
     }
+
+    /// <summary>Every setting with what is in force of it and who says so, in the order of the help text; what nobody says has its default, and no value where there is none.</summary>
+    /// <param name="options">What <see cref="Load"/> has made of them.</param>
+    public IEnumerable<SettingInForce> InForce(ExporterOptions options)
+    {
+        ILookup<string, Given> given = Decide(FilePath is { } path ? ConfigFile.Read(path) : []);
+        foreach (Setting setting in Settings.All)
+        {
+            Given[] values = [.. given[setting.Key]];
+            string? collector = CollectorList.All.FirstOrDefault(entry => Settings.Switch(entry.Name) == setting.Key)?.Name;
+            yield return values.Length > 0 ? new SettingInForce(setting, [.. values.Select(value => value.Text)], values[0].Place)
+
+                // Whether collectors run by default is a setting of its own.
+                : collector is not null ? new SettingInForce(setting, [options.Collectors.ContainsKey(collector) ? "true" : "false"], Place: null)
+                : new SettingInForce(setting, setting.Default is { } text ? [text] : [], Place: null);
+        }
+    }
+
+    // The first source that names a setting decides it alone: lists are not merged.
+    private ILookup<string, Given> Decide(IReadOnlyList<Given> file) => new[] { flags, variables, file }
+        .SelectMany((source, rank) => source.GroupBy(value => value.Setting.Key, (key, values) => (key, rank, values: values.ToList())))
+        .GroupBy(list => list.key)
+        .SelectMany(lists => lists.MinBy(list => list.rank).values)
+        .ToLookup(value => value.Setting.Key);
 
     // The second would be told that the first is in the way. Port 0 is another one each time.
     private static ImmutableArray<ListenAddress> ListenAddresses(IEnumerable<Given> given)

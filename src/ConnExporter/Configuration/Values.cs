@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using ConnExporter.Kernel.Namespaces;
@@ -207,3 +208,9 @@ internal sealed record Given(Setting Setting, string Text, string Place)
     /// <summary>The complaint about this value.</summary>
     public ConfigurationException Wrong(string reason) => new($"{Place}: '{Text}': {reason}");
 }
+
+/// <summary>A setting as it is in force.</summary>
+/// <param name="Setting">The setting.</param>
+/// <param name="Values">What it is; several only where it may be given several times, none where it is not set.</param>
+/// <param name="Place">Who says so: a flag, a variable, a line of the file; null for the default.</param>
+internal sealed record SettingInForce(Setting Setting, ImmutableArray<string> Values, string? Place);

@@ -22,7 +22,7 @@ internal sealed record DiagnosisReport(DateTimeOffset At, ImmutableArray<Resourc
     /// <summary>The fullest resource of any network namespace; null where none is measured.</summary>
     public Resource? Fullest => Resources.MaxBy(resource => resource.Worst.UsedRatio);
 
-    /// <summary>Whether another network namespace is there of which nothing is known.</summary>
+    /// <summary>Whether another network namespace is there of which nothing is known, or that cannot be entered: who waits there in which queue, which ports and entries are left, nobody saw.</summary>
     public bool MissesNamespaces { get; init; }
 
     /// <summary>Whether everything that was to be looked at was seen: only then is no finding nothing.</summary>

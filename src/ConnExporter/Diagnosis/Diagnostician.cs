@@ -118,7 +118,7 @@ internal sealed class Diagnostician
             return new DiagnosisReport(at, measured.ToImmutable(), Sort(trackers.Values.Select(tracker => tracker.Current).OfType<Finding>()), Count(failed, gaps))
             {
                 Gaps = gaps,
-                MissesNamespaces = snapshot.Collectors.Any(state => state.Reading is NamespacesReading { Missed: > 0 }),
+                MissesNamespaces = snapshot.Collectors.Any(state => state.Reading is NamespacesReading { Missed: > 0 } or NamespacesReading { Denied: > 0 }),
                 Beginning = Sort(trackers.Values.Select(tracker => tracker.Beginning).OfType<Finding>()),
                 Awaited = [.. trackers.Values.Select(tracker => tracker.Awaited).OfType<HeldBefore>(), .. heldBefore.Values],
             };
@@ -161,7 +161,7 @@ internal sealed class Diagnostician
 
         try
         {
-            tracker.Take(now, at, rule.Judge(observation, tracker.Basis), Thresholds);
+            tracker.Take(now, at, InhabitantHolders.Add(observation, rule.Judge(observation, tracker.Basis)), Thresholds);
         }
         catch (Exception e)
         {

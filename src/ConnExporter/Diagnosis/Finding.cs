@@ -14,6 +14,9 @@ internal sealed record Finding(Rule Rule, string Netns, Severity Severity, Verdi
     /// <summary>The finding that probably causes it, of those that hold; null where it stands by itself.</summary>
     public string? CausedBy { get; init; }
 
+    /// <summary>When it was last seen, where it is not seen any more and only has not been gone for long enough to be over: then it has no remedies, as what they would mend is not there. Null while it is seen.</summary>
+    public DateTimeOffset? LastSeen { get; init; }
+
     /// <summary>What somebody says whose word cannot be checked; null where nobody does.</summary>
     public ReportedSince? Reported { get; init; }
 }

@@ -1,4 +1,5 @@
 using ConnExporter.Metrics;
+using ConnExporter.Texts;
 
 namespace ConnExporter.Diagnosis;
 
@@ -30,7 +31,7 @@ internal static class FindingMetrics
 
         foreach (Finding finding in report.Findings)
         {
-            page.Write(Info, 1, finding.Id, finding.Netns, finding.Verdict.Holders.FirstOrDefault()?.Label ?? "", finding.Verdict.Instance);
+            page.Write(Info, 1, finding.Id, finding.Netns, finding.Verdict.Holders.FirstOrDefault() is { } holder ? Visible.Name(holder.Label) : "", finding.Verdict.Instance);
         }
     }
 }

@@ -27,7 +27,11 @@ internal sealed class FindingTracker(Rule rule, string netns)
     public TimeSpan? LastHeld { get; private set; }
 
     /// <summary>The finding; null where it does not hold.</summary>
-    public Finding? Current => Held is { } severity ? new Finding(Rule, Netns, severity, verdict!, since) : null;
+    public Finding? Current => Held is not { } severity ? null
+        : newest is not null ? new Finding(Rule, Netns, severity, verdict!, since)
+
+        // What would mend it is no advice where it is mended: run once more it may do harm.
+        : new Finding(Rule, Netns, severity, verdict! with { Remedies = [] }, since) { LastSeen = lastAt - (lastNow - lastAgreed) };
 
     /// <summary>Whether it is worse than a note, be it held or beginning.</summary>
     public bool IsSerious => Held > Severity.Info || reachedAt[(int)Severity.Warning] is not null;

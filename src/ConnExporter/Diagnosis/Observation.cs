@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using ConnExporter.Collectors;
+using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Kernel.Proc;
 using ConnExporter.Resources;
 using ConnExporter.Sampling;
@@ -78,7 +79,13 @@ internal sealed class Observation
     /// <summary>Whether units are those of the host's system manager: false where we look out of a cgroup namespace of its own, and where it is not known.</summary>
     public bool SeesHostCgroups { get; private init; }
 
+    // The sysctls of another namespace. They are not audited: who runs a container seldom chose them.
+    private SettingsReading? InForce { get; init; }
+
     private ulong? BootTime { get; init; }
+
+    /// <summary>Who runs in another namespace; null in our own, and where that may not be seen.</summary>
+    public NamespaceInhabitants? Inhabitants { get; private init; }
 
     // A process in another namespace; 0 where none is known.
     private int ProcessId { get; init; }
@@ -159,6 +166,8 @@ internal sealed class Observation
                 Ports = readings.Ports,
                 Conntrack = readings.Conntrack,
                 ProcessId = row.ProcessId,
+                InForce = readings.Settings,
+                Inhabitants = row.Inhabitants,
             };
             other.Remember();
             yield return other;
@@ -183,7 +192,7 @@ internal sealed class Observation
         SettingCatalogue.ReservedPorts => Ports?.Reserved.ToString(),
         _ => null,
     }
-    ?? (IsOwn || SettingCatalogue.IsOfHost(name) ? Host.Settings?.Text(name) : null);
+    ?? (IsOwn || SettingCatalogue.IsOfHost(name) ? Host.Settings : InForce)?.Text(name);
 
     /// <summary>The value in force of a sysctl that is one number.</summary>
     public ulong? NumberOf(string name) => ulong.TryParse(SettingOf(name), NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) ? value : null;

@@ -172,6 +172,11 @@ internal static class ReportJson
         json.WriteString("instance", finding.Verdict.Instance);
         json.WriteString("title", book[finding.Verdict.TitleOf(finding.Id), instance]);
         json.WriteString("since", finding.Since);
+        if (finding.LastSeen is { } seen)
+        {
+            json.WriteString("last_seen", seen);
+        }
+
         if (finding.Reported is { } reported)
         {
             json.WriteStartObject("reported");
@@ -295,6 +300,9 @@ internal static class ReportJson
         {
             case string text:
                 json.WriteStringValue(text);
+                break;
+            case OutsideName name:
+                json.WriteStringValue(name.Text);
                 break;
             case TimeSpan time:
                 json.WriteNumberValue(time.TotalSeconds);

@@ -1,3 +1,5 @@
+using ConnExporter.Kernel;
+
 namespace ConnExporter.Diagnosis;
 
 /// <summary>A setting that a remedy brings to a value. There is none where that would change nothing or go back, see <see cref="Rules.HostCommand"/>.</summary>
@@ -11,6 +13,12 @@ internal sealed record SettingStep(string Place, string Name, string Value, doub
 {
     /// <summary>Whether the value in force was not read: then the command presumes it, and the text says so.</summary>
     public bool IsUnread { get; init; }
+
+    /// <summary>Whether it is a sysctl, not the limit of a process.</summary>
+    public bool IsSysctl => !Name.StartsWith("RLIMIT_", StringComparison.Ordinal);
+
+    /// <summary>Whether the host or our own network namespace has the setting, so that the host's files set it at the next boot.</summary>
+    public bool IsOfOwnPlace => Place is "" or KernelSource.OwnNamespace;
 
     /// <summary>Whether both are about one setting.</summary>
     public bool IsOfSame(SettingStep other) => Name == other.Name && Place == other.Place;

@@ -1,3 +1,5 @@
+using ConnExporter.Texts;
+
 namespace ConnExporter.Resources;
 
 /// <summary>One finite resource: this listener's queue, this process's descriptors, the ports towards this destination.</summary>
@@ -10,6 +12,11 @@ internal sealed record ResourceInstance(ResourceKind Kind, string Netns, string 
 {
     /// <summary>The name of the only instance.</summary>
     public const string Host = "host";
+
+    /// <summary>The name of an instance that is a process, or all of its name: for labels, and one word each for texts.</summary>
+    /// <param name="process">The name of the process.</param>
+    /// <param name="unit">Its unit; null where there is none.</param>
+    public static string NameOf(string process, string? unit) => unit is null ? Visible.Name(process) : $"{Visible.Name(process)} of {Visible.Name(unit)}";
 
     /// <summary>The most that was used in the last 60 s.</summary>
     public double Peak { get; init; } = Used;

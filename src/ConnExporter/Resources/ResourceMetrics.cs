@@ -1,4 +1,5 @@
 using ConnExporter.Metrics;
+using ConnExporter.Texts;
 
 namespace ConnExporter.Resources;
 
@@ -27,7 +28,7 @@ internal static class ResourceMetrics
                 page.Write(Exhaustion, left.TotalSeconds, kind, resource.Netns);
             }
 
-            page.Write(WorstInfo, 1, kind, resource.Netns, resource.Worst.Name, resource.Worst.Holder?.Label ?? "");
+            page.Write(WorstInfo, 1, kind, resource.Netns, resource.Worst.Name, resource.Worst.Holder is { } holder ? Visible.Name(holder.Label) : "");
         }
     }
 }

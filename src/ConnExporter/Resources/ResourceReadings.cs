@@ -121,7 +121,7 @@ internal static class ResourceReadings
     public static string NameOf(CensusReading.DestinationRow row) => $"{Endpoint(row.Address, row.Port)} from {row.Source}";
 
     /// <summary>The name of the instance that is the descriptors of a group's worst process.</summary>
-    public static string NameOf(ProcessesReading.Row row) => row.Unit is Labels.None ? row.Process : $"{row.Process} of {row.Unit}";
+    public static string NameOf(ProcessesReading.Row row) => ResourceInstance.NameOf(row.Process, row.Unit is Labels.None ? null : row.Unit);
 
     /// <summary>An address and a port as users write them.</summary>
     public static string Endpoint(string address, string port) => address.Contains(':', StringComparison.Ordinal) ? $"[{address}]:{port}" : $"{address}:{port}";

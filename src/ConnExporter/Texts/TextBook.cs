@@ -13,6 +13,7 @@ namespace ConnExporter.Texts;
 internal sealed class TextBook
 {
     private static readonly Lazy<TextBook>[] Books = [.. Enum.GetValues<Language>().Select(language => new Lazy<TextBook>(() => new TextBook(language)))];
+    private const string Lasting = "lasting";
     private readonly FrozenDictionary<string, string> texts;
 
     private TextBook(Language language)
@@ -47,19 +48,26 @@ internal sealed class TextBook
     /// <summary>What a remedy does, and why its commands are left out, or what they presume.</summary>
     public string EffectOf(Remedy remedy)
     {
-        string effect = this[$"remedy.{remedy.Key}.effect", remedy.Values];
+        string lasting = LastingOf(remedy);
+        string effect = this[$"remedy.{remedy.Key}.effect", [.. remedy.Values, (Lasting, lasting)]].TrimEnd();
         string? more = remedy.DefersTo is { } finding ? this["remedies.deferred", ("finding", finding)]
             : remedy.IsWithheld ? this["remedies.withheld"]
             : remedy.Unread is { Length: > 0 } unread ? this["remedies.unread", ("settings", string.Join(", ", unread))]
             : null;
         IEnumerable<string> said = [effect, .. remedy.Notes.Select(note => $"{Say(note)}{(Language == Language.English ? "." : "。")}")];
-        return string.Join(' ', more is null ? said : said.Append(more));
+        said = more is null ? said : said.Append(more);
+        return string.Join(' ', lasting.Length == 0 || effect.Contains(lasting, StringComparison.Ordinal) || remedy.Steps.All(step => step.IsOfOwnPlace) ? said : said.Append(lasting));
     }
+
+    // What sets the sysctls of the host at its start does not set those of a container.
+    private string LastingOf(Remedy remedy) => remedy.CommandLines.IsEmpty || !remedy.Steps.Any(step => step.IsSysctl) ? ""
+        : this[remedy.Steps.All(step => step.IsOfOwnPlace) ? "remedies.lasting" : "remedies.lasting_elsewhere"];
 
     /// <summary>A value as it stands in a sentence: 12,345; 81 %; 2 h 5 min; 1.5 GiB.</summary>
     public static string Format(object value) => value switch
     {
         string text => text,
+        OutsideName name => Visible.Name(name.Text),
         Share share => FormatShare(share.Ratio),
         Bytes bytes => FormatBytes(bytes.Count),
         TimeSpan time => FormatTime(time),

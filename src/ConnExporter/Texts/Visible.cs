@@ -14,9 +14,15 @@ internal static class Visible
     ];
 
     /// <summary>The text with escapes such as <c>\n</c>, <c>\u202e</c> and <c>\U000e0041</c> for characters that do not show.</summary>
-    public static string Of(string text)
+    public static string Of(string text) => Escape(text, Hides);
+
+    /// <summary>A name from outside, as one word of a text: blanks are escaped too, <c>\x20</c> as systemd writes them, so that no line ends within it and none begins with what looks like a command of ours.</summary>
+    /// <param name="name">Of a process, a unit, a network namespace, a file.</param>
+    public static string Name(string name) => Escape(name, static rune => Hides(rune) || Rune.GetUnicodeCategory(rune) == UnicodeCategory.SpaceSeparator);
+
+    private static string Escape(string text, Func<Rune, bool> isEscaped)
     {
-        if (!HasHidden(text))
+        if (!Has(text, isEscaped))
         {
             return text;
         }
@@ -31,7 +37,8 @@ internal static class Visible
                 (true, '\n') => shown.Append("\\n"),
                 (true, '\r') => shown.Append("\\r"),
                 (true, '\t') => shown.Append("\\t"),
-                (true, _) when Hides(rune) => shown.Append(rune.IsBmp ? $"\\u{rune.Value:x4}" : $"\\U{rune.Value:x8}"),
+                (true, ' ') when isEscaped(rune) => shown.Append(@"\x20"),
+                (true, _) when isEscaped(rune) => shown.Append(rune.IsBmp ? $"\\u{rune.Value:x4}" : $"\\U{rune.Value:x8}"),
                 _ => shown.Append(rest[..length]),
             };
             rest = rest[length..];
@@ -54,11 +61,11 @@ internal static class Visible
         return true;
     }
 
-    private static bool HasHidden(string text)
+    private static bool Has(string text, Func<Rune, bool> isEscaped)
     {
         foreach (Rune rune in text.EnumerateRunes())
         {
-            if (Hides(rune))
+            if (isEscaped(rune))
             {
                 return true;
             }

@@ -59,11 +59,12 @@ public class InputTests
     }
 
     [Theory]
-    [InlineData(0, true)]
-    [InlineData(1, false)]
-    public void Another_namespace_of_which_nothing_is_known_may_have_anything(int missed, bool isComplete)
+    [InlineData(0, 0, true)]
+    [InlineData(1, 0, false)]
+    [InlineData(0, 1, false)]
+    public void Another_namespace_of_which_nothing_is_known_may_have_anything(int missed, int denied, bool isComplete)
     {
-        CollectorState namespaces = State("namespaces", Outcome.Ok, new NamespacesReading([], seen: 1, read: 0, denied: 0) { Missed = missed });
+        CollectorState namespaces = State("namespaces", Outcome.Ok, new NamespacesReading([], seen: 1, read: 0, denied) { Missed = missed });
 
         Look([.. Everything().Where(state => state.Name != "namespaces"), namespaces]).Report!.IsComplete.ShouldBe(isComplete);
     }

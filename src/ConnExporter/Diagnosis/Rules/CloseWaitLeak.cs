@@ -43,7 +43,7 @@ internal sealed class CloseWaitLeak() : Rule("close_wait_leak", Severity.Warning
                 new Fact("close_wait_old", ("count", old), ("age", thresholds.CloseWaitAge), ("oldest", census.OldestCloseWait ?? thresholds.CloseWaitAge)),
                 .. growth is { } rise ? [new Fact("close_wait_grows", ("from", (ulong)rise.From), ("to", (ulong)rise.To), ("over", rise.Over))] : Array.Empty<Fact>(),
                 .. census.Holders.Where(row => row.Kind == HeldSockets.CloseWait).Take(processes.Length)
-                    .Select(row => new Fact("close_wait_of_process", ("process", row.Owner.Name), ("pid", $"{row.Owner.Pid}"), ("count", row.Count), ("oldest", row.Oldest ?? TimeSpan.Zero))),
+                    .Select(row => new Fact("close_wait_of_process", ("process", new OutsideName(row.Owner.Name)), ("pid", $"{row.Owner.Pid}"), ("count", row.Count), ("oldest", row.Oldest ?? TimeSpan.Zero))),
                 .. Place(census) is { } place ? [new Fact(place.Inbound ? "close_wait_of_listener" : "close_wait_to_port", ("port", place.Port), ("count", place.Count))] : Array.Empty<Fact>(),
                 .. WithoutDescriptor(seen, census),
             ],

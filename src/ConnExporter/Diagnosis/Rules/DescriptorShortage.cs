@@ -28,7 +28,7 @@ internal sealed record DescriptorShortage(ProvenCause Cause, Fact Evidence, IEnu
                 ?? new ResourceInstance(ResourceKind.ProcessFileDescriptors, seen.Host.Netns, ResourceReadings.NameOf(row), row.Worst, row.WorstLimit);
             return new(
                 new ProvenCause("process_descriptors_exhausting") { Holder = Holder.Of(row.Process, row.Unit).Label },
-                new Fact("listener_out_of_descriptors", ("process", row.Process), ("pid", $"{pid}"), ("used", row.Worst), ("limit", row.WorstLimit)),
+                new Fact("listener_out_of_descriptors", ("process", new OutsideName(row.Process)), ("pid", $"{pid}"), ("used", row.Worst), ("limit", row.WorstLimit)),
                 DescriptorRemedies.Of(seen.Host, instance, row));
         }
 
@@ -47,7 +47,7 @@ internal sealed record DescriptorShortage(ProvenCause Cause, Fact Evidence, IEnu
     public static IEnumerable<Fact> OfAnother(Observation seen, ListenersReading.Row listener) =>
         seen.ListenerOf(listener.Address, listener.Port) is { Owner: { } owner } counted
             && seen.Host.Processes?.Rows.FirstOrDefault(row => row.WorstProcessId is not null && row.WorstProcessId != owner.Pid && IsOut(row) && row.Process == counted.Process && row.Unit == counted.Unit) is { } row
-            ? [new Fact("another_out_of_descriptors", ("process", row.Process), ("pid", $"{row.WorstProcessId}"), ("owner", $"{owner.Pid}"), ("used", row.Worst), ("limit", row.WorstLimit))]
+            ? [new Fact("another_out_of_descriptors", ("process", new OutsideName(row.Process)), ("pid", $"{row.WorstProcessId}"), ("owner", $"{owner.Pid}"), ("used", row.Worst), ("limit", row.WorstLimit))]
             : [];
 
     // The process itself: two of one name and unit may have nothing to do with each other.

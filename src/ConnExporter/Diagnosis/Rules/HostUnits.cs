@@ -28,23 +28,23 @@ internal static class HostUnits
         int last = unit.LastIndexOf('/');
         if (Container.IsOfPod(unit))
         {
-            yield return new Fact("cgroup_is_no_unit", ("unit", unit));
+            yield return new Fact("cgroup_is_no_unit", ("unit", new OutsideName(unit)));
         }
         else if (first > 0 && unit.StartsWith("user@", StringComparison.Ordinal) && UnitName.IsOfHost(unit[..first]))
         {
-            yield return new Fact("unit_of_user_manager", ("unit", UnitName.Readable(unit[(last + 1)..])), ("manager", unit[..first]));
+            yield return new Fact("unit_of_user_manager", ("unit", new OutsideName(UnitName.Readable(unit[(last + 1)..]))), ("manager", new OutsideName(unit[..first])));
         }
         else if (unit.StartsWith("../", StringComparison.Ordinal) || (first < 0 && UnitName.IsOfHost(unit) && !seen.Host.SeesHostCgroups))
         {
-            yield return new Fact("unit_beyond_cgroup_namespace", ("unit", UnitName.Readable(unit[(last + 1)..])));
+            yield return new Fact("unit_beyond_cgroup_namespace", ("unit", new OutsideName(UnitName.Readable(unit[(last + 1)..]))));
         }
         else if (first >= 0)
         {
-            yield return new Fact("unit_of_inner_manager", ("unit", UnitName.Readable(unit[(last + 1)..])), ("outer", UnitName.Readable(unit[..last])));
+            yield return new Fact("unit_of_inner_manager", ("unit", new OutsideName(UnitName.Readable(unit[(last + 1)..]))), ("outer", new OutsideName(UnitName.Readable(unit[..last]))));
         }
         else if (!UnitName.IsOfHost(unit))
         {
-            yield return new Fact("cgroup_is_no_unit", ("unit", UnitName.Readable(unit)));
+            yield return new Fact("cgroup_is_no_unit", ("unit", new OutsideName(UnitName.Readable(unit))));
         }
     }
 }

@@ -21,9 +21,9 @@ internal sealed class ProcessStorm() : Rule("process_storm", Severity.Warning)
         }
 
         Holder holder = Holder.Of(most.Process, most.Unit) with { ProcessId = most.First.Pid, StartedAt = seen.StartOf(most.First.StartTicks), Count = most.Sockets };
-        return new Verdict(Severity.Warning, most.Unit is Labels.None ? most.Process : $"{most.Process} of {most.Unit}")
+        return new Verdict(Severity.Warning, ResourceInstance.NameOf(most.Process, most.Unit is Labels.None ? null : most.Unit))
         {
-            Evidence = [new Fact("connecting_processes", ("process", most.Process), ("processes", most.Processes), ("count", most.Sockets), ("pid", $"{most.First.Pid}"))],
+            Evidence = [new Fact("connecting_processes", ("process", new OutsideName(most.Process)), ("processes", most.Processes), ("count", most.Sockets), ("pid", $"{most.First.Pid}"))],
             Holders = [holder],
             Remedies =
             [

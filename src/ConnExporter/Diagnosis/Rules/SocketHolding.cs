@@ -44,9 +44,9 @@ internal static class SocketHolding
             yield return new Fact(
                 holding.Evidence == ServerEvidence.HoldsConnections ? "listener_handed_on" : "listener_handed_on_unproven",
                 ("instance", ResourceReadings.Endpoint(address, port)),
-                ("process", holding.Server.Name),
+                ("process", new OutsideName(holding.Server.Name)),
                 ("pid", $"{holding.Server.Pid}"),
-                ("maker", maker.Name),
+                ("maker", new OutsideName(maker.Name)),
                 ("maker_pid", $"{maker.Pid}"),
                 ("holders", (ulong)holding.Holders));
         }
@@ -54,10 +54,10 @@ internal static class SocketHolding
 
     /// <summary>A name for the biggest of them that is good for a label.</summary>
     public static string InstanceOf(ImmutableArray<Holder> holders) =>
-        holders.IsEmpty ? ResourceInstance.Host : holders[0] is { Unit: { } unit } holder && unit != holder.Name ? $"{holder.Name} of {unit}" : holders[0].Name;
+        holders.IsEmpty ? ResourceInstance.Host : ResourceInstance.NameOf(holders[0].Name, holders[0].Unit == holders[0].Name ? null : holders[0].Unit);
 
     /// <summary>A fact for each process, <c>KEY_of_process</c> with {process}, {pid} and {count}.</summary>
     public static IEnumerable<Fact> Facts(string key, ImmutableArray<Holder> holders) => holders
         .Where(holder => holder.ProcessId is not null)
-        .Select(holder => new Fact(key, ("process", holder.Name), ("pid", $"{holder.ProcessId}"), ("count", holder.Count ?? 0)));
+        .Select(holder => new Fact(key, ("process", new OutsideName(holder.Name)), ("pid", $"{holder.ProcessId}"), ("count", holder.Count ?? 0)));
 }

@@ -239,7 +239,8 @@ public class UnitNameTests
 
     [Theory]
     [InlineData(@"machine-qemu\x2d1\x2dweb.scope", "machine-qemu-1-web.scope")]
-    [InlineData(@"my\x20app.service", "my app.service")]
+    [InlineData(@"my\x20app.service", @"my\x20app.service")]
+    [InlineData(@"wide\xe3\x80\x80app.service", @"wide\xe3\x80\x80app.service")]
     [InlineData(@"mnt-b\xc3\xbccher.mount", "mnt-bücher.mount")]
     [InlineData(@"user@1000.service/a\x2db.service", "user@1000.service/a-b.service")]
     [InlineData("nginx.service", "nginx.service")]

@@ -28,9 +28,9 @@ internal sealed class SoftFileLimitLow() : TuningRule("tuning_nofile_soft_low", 
 
         Holder holder = Holder.Of(row.Process, row.Unit) with { ProcessId = pid, StartedAt = seen.StartOf(row.WorstStartTicks), Count = row.Worst };
         return Tell(
-            Severity.Info, settings, [], new Fact("tuning_descriptors_and_limits", ("process", row.Process), ("used", row.Worst), ("soft", row.WorstLimit), ("hard", hard == ulong.MaxValue ? "∞" : hard))) with
+            Severity.Info, settings, [], new Fact("tuning_descriptors_and_limits", ("process", new OutsideName(row.Process)), ("used", row.Worst), ("soft", row.WorstLimit), ("hard", hard == ulong.MaxValue ? "∞" : hard))) with
         {
-            Instance = holder.Unit is { } unit ? $"{row.Process} of {unit}" : row.Process,
+            Instance = ResourceInstance.NameOf(row.Process, holder.Unit),
             Holders = [holder],
 
             // Without an end, or above fs.nr_open, no process can be given it.

@@ -38,7 +38,7 @@ internal abstract class TuningRule(string id, params ImmutableArray<Severity> se
 
     /// <summary>Where a file sets something.</summary>
     protected static Fact SetIn(SysctlAssignment assignment) =>
-        new("setting_in_file", ("name", assignment.Name), ("value", assignment.Value), ("path", assignment.Path), ("line", assignment.Line.ToString(CultureInfo.InvariantCulture)));
+        new("setting_in_file", ("name", assignment.Name), ("value", assignment.Value), ("path", new OutsideName(assignment.Path)), ("line", assignment.Line.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>Who holds a listener; null where that is not known.</summary>
     protected static Holder? HolderOf(Observation seen, ListenersReading.Row row) => seen.ListenerOf(row.Address, row.Port) is { } counted
