@@ -11,13 +11,19 @@ public static class Capabilities
     /// <summary>Bind a port below net.ipv4.ip_unprivileged_port_start.</summary>
     public const string NetBindService = "CAP_NET_BIND_SERVICE";
 
+    /// <summary>Load programs into the kernel and make their maps (Linux 5.8 and newer; before, CAP_SYS_ADMIN).</summary>
+    public const string Bpf = "CAP_BPF";
+
+    /// <summary>Watch what the kernel does: tracepoints, and what its memory holds for the programs that hang there (as above).</summary>
+    public const string PerfMon = "CAP_PERFMON";
+
     /// <summary>Look into processes of others.</summary>
     public const string SysPtrace = "CAP_SYS_PTRACE";
 
     /// <summary>setns() and much else.</summary>
     public const string SysAdmin = "CAP_SYS_ADMIN";
 
-    private static readonly (string Name, int Bit)[] Bits = [(DacReadSearch, 2), (NetBindService, 10), (SysPtrace, 19), (SysAdmin, 21)];
+    private static readonly (string Name, int Bit)[] Bits = [(DacReadSearch, 2), (NetBindService, 10), (SysPtrace, 19), (SysAdmin, 21), (PerfMon, 38), (Bpf, 39)];
 
     /// <summary>The mask of those in effect (CapEff).</summary>
     /// <param name="proc">The proc file system; its <c>self/status</c> tells.</param>

@@ -1,3 +1,4 @@
+using ConnExporter.Kernel.Bpf;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
@@ -19,6 +20,9 @@ public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocke
     /// <summary>Gets ready to ask the kernel for an ephemeral port, with a port that nobody listens on; null where the kernel is not to be asked, as of a recorded one.</summary>
     public Func<ushort, PortProbe?>? OpenPortProbe { get; init; }
 
+    /// <summary>Loads the programs that count symptoms; null where nothing may be loaded, as into a recorded kernel.</summary>
+    public Func<SymptomCounters>? OpenSymptoms { get; init; }
+
     /// <summary>The names of pods, one memory for all who read: null where pods are named by their uid.</summary>
     public PodNames? Pods { get; init; }
 
@@ -26,6 +30,9 @@ public sealed record KernelSource(ProcFs Proc, string SysRoot, Func<NetlinkSocke
     /// <param name="procRoot">Where proc is mounted.</param>
     /// <param name="sysRoot">Where sysfs is mounted.</param>
     /// <param name="root">Where the host's file system is mounted, for what container runtimes tell of pods.</param>
-    public static KernelSource Host(string procRoot = "/proc", string sysRoot = "/sys", string root = "/") =>
-        new(new ProcFs(procRoot, isShared: true), sysRoot, NetlinkSocket.OpenSockDiag) { OpenPortProbe = PortProbe.Open, Pods = new PodNames(root) };
+    public static KernelSource Host(string procRoot = "/proc", string sysRoot = "/sys", string root = "/")
+    {
+        var proc = new ProcFs(procRoot, isShared: true);
+        return new(proc, sysRoot, NetlinkSocket.OpenSockDiag) { OpenPortProbe = PortProbe.Open, Pods = new PodNames(root), OpenSymptoms = () => SymptomCounters.Open(proc, sysRoot, SymptomBounds.Default) };
+    }
 }

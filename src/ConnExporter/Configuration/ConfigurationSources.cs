@@ -112,7 +112,7 @@ internal sealed class ConfigurationSources
     {
         bool defaults = !Values.Switch(One(given, Settings.DisableDefaults));
         return CollectorList.All
-            .Where(entry => given[Settings.Switch(entry.Name)].FirstOrDefault() is { } set ? Values.Switch(set) : defaults)
+            .Where(entry => given[Settings.Switch(entry.Name)].FirstOrDefault() is { } set ? Values.Switch(set) : defaults && entry.IsDefault)
             .ToImmutableDictionary(entry => entry.Name, entry => Values.Interval(One(given, Settings.Interval(entry.Name))));
     }
 
