@@ -15,6 +15,9 @@ internal sealed record KernelLayout
     /// <summary>sock.sk_shutdown, two bits.</summary>
     public required BtfMember Shutdown { get; init; }
 
+    /// <summary>sock.sk_max_ack_backlog.</summary>
+    public required short Backlog { get; init; }
+
     /// <summary>sock_common.skc_num: the local port, in the machine's order.</summary>
     public required short LocalPort { get; init; }
 
@@ -61,8 +64,9 @@ internal sealed record KernelLayout
         {
             StateTracepoint = tracepoint,
             Protocol = protocol.Offset,
-            Error = Need(btf.Member("sock"u8, "sk_err"u8), "sock.sk_err").Offset,
+            Error = Wide(btf, "sk_err"u8, "sock.sk_err"),
             Shutdown = shutdown.Shift <= 6 ? shutdown : throw Lacks("sock.sk_shutdown within a byte"),
+            Backlog = Wide(btf, "sk_max_ack_backlog"u8, "sock.sk_max_ack_backlog"),
             LocalPort = Need(btf.Member(common, "skc_num"u8), "sock_common.skc_num").Offset,
             PeerPort = Need(btf.Member(common, "skc_dport"u8), "sock_common.skc_dport").Offset,
             PacketsOut = Need(btf.Member("tcp_sock"u8, "packets_out"u8), "tcp_sock.packets_out").Offset,
@@ -76,6 +80,12 @@ internal sealed record KernelLayout
     private static (short, int, int)? CgroupOf(Btf btf) =>
         btf.Member("sock"u8, "sk_cgrp_data"u8) is { } data && (btf.Member(data, "cgroup"u8) ?? btf.Member(data, "val"u8)) is { } pointer
             && btf.Member("cgroup"u8, "kn"u8) is { } node && btf.Member("kernfs_node"u8, "id"u8) is { } id ? (pointer.Offset, node.Offset, id.Offset) : null;
+
+    private static short Wide(Btf btf, ReadOnlySpan<byte> member, string name)
+    {
+        BtfMember found = Need(btf.Member("sock"u8, member), name);
+        return found.Bits == 0 && btf.SizeOf(found.Type) == sizeof(uint) ? found.Offset : throw Lacks($"{name} as a number of 32 bits");
+    }
 
     private static BtfMember Need(BtfMember? member, string name) => member ?? throw Lacks(name);
 

@@ -179,16 +179,20 @@ internal static class StateProgram
         program.Call(Helper.MapDelete);
     }
 
-    // The lower one of the two: ephemeral ports are mostly the higher.
+    // The port that was connected to: the peer's, or of an accepted socket its own. Such a socket begins as a copy of the listening one (net/core/sock.c,
+    // sk_clone_lock) and keeps the backlog that was given to listen(); others have none.
     private static void ServicePort(BpfAssembler program, KernelLayout kernel)
     {
-        Label isLower = program.NewLabel();
+        Label connected = program.NewLabel();
+        Label known = program.NewLabel();
+        program.Load(Width.Word, R2, R9, kernel.Backlog);
+        program.Jump(When.Equal, R2, 0, connected);
         program.Load(Width.Half, R1, R9, kernel.LocalPort);
-        program.Load(Width.Half, R2, R9, kernel.PeerPort);
-        program.NetworkOrder(R2);
-        program.Jump(When.AtMost, R1, R2, isLower);
-        program.Move(R1, R2);
-        program.Place(isLower);
+        program.Jump(known);
+        program.Place(connected);
+        program.Load(Width.Half, R1, R9, kernel.PeerPort);
+        program.NetworkOrder(R1);
+        program.Place(known);
         program.Store(Width.Half, Stack, Key + SymptomKey.PortOffset, R1);
     }
 

@@ -106,7 +106,7 @@ internal sealed class SymptomsReading : Reading
 
     /// <summary>Who closes first.</summary>
     internal static readonly MetricFamily ClosesFirst = MetricFamily.Counter(
-        "conn_closes_first_total", "Connections that this side closed before the peer did, so that TIME_WAIT is on this side; port is the lower one of the two.", "process", "unit", "port");
+        "conn_closes_first_total", "Connections that this side closed before the peer did, so that TIME_WAIT is on this side; port is the one that was connected to.", "process", "unit", "port");
 
     /// <summary>Handshakes completed.</summary>
     internal static readonly MetricFamily HandshakesAccepted = MetricFamily.Counter("conn_handshakes_accepted_total", "Connections that came in, counted when their handshake was completed; unit is the listening socket's.", "unit", "port");
