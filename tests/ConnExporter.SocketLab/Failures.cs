@@ -4,10 +4,12 @@ using System.Runtime.InteropServices;
 
 namespace ConnExporter.SocketLab;
 
-/// <summary>Connects that fail for each of the reasons there are, and connections that this side closes first, each counted as connect() and SO_ERROR tell it.</summary>
+/// <summary>Calls that fail for each of the reasons there are, and connections that this side closes first, each counted as connect() and SO_ERROR tell it.</summary>
 /// <remarks>What it holds when it is done is never closed by itself: that would be a close more than was counted.</remarks>
 internal sealed unsafe class Failures
 {
+    private const int NoDescriptor = 24;
+    private const int AddressInUse = 98;
     private const int AddressNotAvailable = 99;
     private const int TimedOut = 110;
     private const int Refused = 111;
@@ -27,7 +29,7 @@ internal sealed unsafe class Failures
     public Failures(int count, Family[] families, int unreachablePort)
     {
         (this.count, this.families, this.unreachablePort) = (count, families, unreachablePort);
-        foreach (string name in (ReadOnlySpan<string>)["abandoned", "accepted", "closed_first", "local", "no_port", "refused", "timed_out", "unreachable"])
+        foreach (string name in (ReadOnlySpan<string>)["abandoned", "accept_failed", "accepted", "bind_failed", "closed_first", "descriptors", "local", "no_port", "refused", "timed_out", "unreachable"])
         {
             counts.Add(name, 0);
         }
@@ -50,6 +52,8 @@ internal sealed unsafe class Failures
             }
         }
 
+        BindTaken();
+        AcceptWithoutDescriptors();
         File.WriteAllText("/proc/sys/net/ipv4/ip_local_port_range", "20000 20001");
         foreach (Family family in families)
         {
@@ -120,6 +124,40 @@ internal sealed unsafe class Failures
         }
 
         Tcp.Close(listener);
+    }
+
+    private void BindTaken()
+    {
+        int listener = Tcp.Listen(Endpoint.LoopbackV4, 1, out ushort port);
+        byte* address = stackalloc byte[Endpoint.MaxSize];
+        uint length = Endpoint.LoopbackV4.WithPort(port).Write(new Span<byte>(address, Endpoint.MaxSize));
+        for (int i = 0; i < count; i++)
+        {
+            int socket = Create(Family.V4);
+            Expect(LibC.Bind(socket, address, length), AddressInUse, "bind_failed");
+            Tcp.Close(socket);
+        }
+
+        Tcp.Close(listener);
+    }
+
+    // One waits, and stays: there is no descriptor for it.
+    private void AcceptWithoutDescriptors()
+    {
+        int listener = Tcp.Listen(Endpoint.LoopbackV4, 1, out ushort port);
+        Tcp.Connect(Create(Family.V4), Endpoint.LoopbackV4.WithPort(port));
+        counts["accepted"]++;
+        LibC.Limit had;
+        LibC.Check(LibC.ResourceLimit(0, LibC.ResourceFiles, null, &had), "prlimit(RLIMIT_NOFILE)");
+        var limit = had with { Soft = 4 };
+        LibC.Check(LibC.ResourceLimit(0, LibC.ResourceFiles, &limit, null), "prlimit(RLIMIT_NOFILE)");
+        for (int i = 0; i < count; i++)
+        {
+            Expect(LibC.Accept(listener, null, null, LibC.SockCloseOnExec), NoDescriptor, "accept_failed");
+            counts["descriptors"]++;
+        }
+
+        LibC.Check(LibC.ResourceLimit(0, LibC.ResourceFiles, &had, null), "prlimit(RLIMIT_NOFILE)");
     }
 
     // From a port of its own that another connection to the same destination has.
@@ -207,11 +245,13 @@ internal sealed unsafe class Failures
         Tcp.Close(socket);
     }
 
+    private void Expect(int result, int error, string name) => Count(result >= 0 ? 0 : Marshal.GetLastPInvokeError(), error, name);
+
     private void Count(int said, int error, string name)
     {
         if (said != error)
         {
-            throw new InvalidOperationException($"connect() for {name}: errno {said}, not {error}");
+            throw new InvalidOperationException($"{name}: errno {said}, not {error}");
         }
 
         counts[name]++;

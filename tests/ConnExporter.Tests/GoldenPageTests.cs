@@ -143,13 +143,13 @@ public partial class GoldenPageTests
         var store = new SnapshotStore(Snapshot.Empty(time) with
         {
             CpuBudget = ExporterOptions.DefaultCpuBudget,
-            Collectors = [.. CollectorList.All.Select(entry => new CollectorState { Name = entry.Name, Interval = entry.DefaultInterval })],
+            Collectors = [.. CollectorList.All.Where(entry => entry.IsDefault).Select(entry => new CollectorState { Name = entry.Name, Interval = entry.DefaultInterval })],
         });
         var budget = new CpuBudget(1, time);
 
         // One sample each: the next one is a day away.
         CollectorThread[] threads =
-            [.. CollectorList.All.Select(entry => new CollectorThread(entry.Name, entry.Create(kernel, SamplingBench.Options([])), budget.Enter(TimeSpan.FromDays(1), patience: null), store, time, Logger.None))];
+            [.. CollectorList.All.Where(entry => entry.IsDefault).Select(entry => new CollectorThread(entry.Name, entry.Create(kernel, SamplingBench.Options([])), budget.Enter(TimeSpan.FromDays(1), patience: null), store, time, Logger.None))];
         threads.ShouldAllBe(thread => thread.TryStart());
         SpinWait.SpinUntil(() => store.Current.IsComplete, TimeSpan.FromSeconds(30)).ShouldBeTrue("a collector did not end its sample");
         Array.ForEach(threads, thread => thread.Stop());

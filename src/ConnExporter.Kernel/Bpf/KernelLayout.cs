@@ -1,3 +1,6 @@
+using System.Collections.Immutable;
+using System.Text;
+
 namespace ConnExporter.Kernel.Bpf;
 
 /// <summary>Where this kernel has what the programs read, by its own description. Nothing of it is the same on all kernels.</summary>
@@ -5,6 +8,9 @@ internal sealed record KernelLayout
 {
     /// <summary>The tracepoint at each change of a TCP socket's state (net/core/sock.c, inet_sk_set_state): (sk, oldstate, newstate).</summary>
     public required uint StateTracepoint { get; init; }
+
+    /// <summary>The functions of <see cref="CallHook.All"/>, in that order; null for one that this kernel has not.</summary>
+    public required ImmutableArray<(string Name, uint Id, int Parameters)?> Functions { get; init; }
 
     /// <summary>sock.sk_protocol.</summary>
     public required short Protocol { get; init; }
@@ -63,6 +69,7 @@ internal sealed record KernelLayout
         return new KernelLayout
         {
             StateTracepoint = tracepoint,
+            Functions = FunctionsOf(btf),
             Protocol = protocol.Offset,
             Error = Wide(btf, "sk_err"u8, "sock.sk_err"),
             Shutdown = shutdown.Shift <= 6 ? shutdown : throw Lacks("sock.sk_shutdown within a byte"),
@@ -75,6 +82,24 @@ internal sealed record KernelLayout
             TaskName = Need(btf.Member("task_struct"u8, "comm"u8), "task_struct.comm").Offset,
             Cgroup = CgroupOf(btf),
         };
+    }
+
+    private static ImmutableArray<(string, uint, int)?> FunctionsOf(Btf btf)
+    {
+        ImmutableArray<(string, uint, int)?>.Builder functions = ImmutableArray.CreateBuilder<(string, uint, int)?>(CallHook.All.Length);
+        foreach (CallHook hook in CallHook.All)
+        {
+            (string, uint, int)? found = null;
+            foreach (string name in hook.Functions)
+            {
+                uint id = btf.Find(BtfKind.Function, Encoding.ASCII.GetBytes(name));
+                found ??= btf.ParametersOf(id) is { } parameters ? (name, id, parameters) : null;
+            }
+
+            functions.Add(found);
+        }
+
+        return functions.MoveToImmutable();
     }
 
     private static (short, int, int)? CgroupOf(Btf btf) =>

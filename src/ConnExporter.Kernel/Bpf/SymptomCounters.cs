@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Kernel.Bpf;
@@ -43,6 +44,9 @@ public sealed class SymptomCounters : IDisposable
     /// <summary>How many keys there can be.</summary>
     public int Bound => keys.Length;
 
+    /// <summary>Where in the kernel is counted, and where not.</summary>
+    public ImmutableArray<SymptomHook> Hooks { get; private set; } = [new("states", null)];
+
     /// <summary>Under which cgroup and name this process counts, as it was seen at the start; null where it could not be tried.</summary>
     public (ulong Cgroup, string Process)? Own { get; private set; }
 
@@ -64,6 +68,11 @@ public sealed class SymptomCounters : IDisposable
             {
                 counters.Attach("conn_state", StateProgram.Write(layout, counters.maps), BpfSystem.AtTracepoint, layout.StateTracepoint);
                 counters.Try();
+                for (int i = 0; i < CallHook.All.Length; i++)
+                {
+                    counters.AttachTo(CallHook.All[i], layout, layout.Functions[i]);
+                }
+
                 return counters;
             }
             catch
@@ -104,12 +113,54 @@ public sealed class SymptomCounters : IDisposable
         maps.Dispose();
     }
 
-    private void Attach(string name, byte[] instructions, uint at, uint target)
+    private void Attach(string name, byte[] instructions, uint at, uint target) => programs.Add(Hang(name, instructions, at, target));
+
+    // The link keeps the program.
+    private static DescriptorHandle Hang(string name, byte[] instructions, uint at, uint target)
     {
         using DescriptorHandle program = BpfSystem.LoadProgram(name, instructions, at, target);
+        return BpfSystem.Attach(name, program);
+    }
 
-        // The link keeps the program.
-        programs.Add(BpfSystem.Attach(name, program));
+    // Not every kernel lets programs hang at its functions; what is counted elsewhere does not depend on it.
+    private void AttachTo(CallHook hook, KernelLayout layout, (string Name, uint Id, int Parameters)? function)
+    {
+        KernelReadException? failure = null;
+        try
+        {
+            (string name, uint id, int parameters) = function ?? throw new KernelReadException(FailureKind.Absent, "absent", $"this kernel has no function {hook.Functions[0]} that programs can hang at");
+            using (Hang("conn_trial", hook.Write(layout, maps, parameters, isTrial: true), BpfSystem.AtFunctionEnd, id))
+            {
+                SymptomTrial.Provoke(hook.Kind);
+            }
+
+            if (!TakeTrial())
+            {
+                throw new KernelReadException(FailureKind.Broken, "internal", $"a program at {name} is not called: this kernel has it in its callers");
+            }
+
+            Attach("conn_" + hook.Name, hook.Write(layout, maps, parameters, isTrial: false), BpfSystem.AtFunctionEnd, id);
+        }
+        catch (KernelReadException e)
+        {
+            failure = e;
+        }
+
+        Hooks = Hooks.Add(new SymptomHook(hook.Name, failure));
+    }
+
+    // Whether this process was seen, where it is known how it looks; else whether anybody was.
+    private bool TakeTrial()
+    {
+        Read();
+        bool seen = false;
+        foreach (SymptomKey key in Keys.ToArray().Where(key => key.Kind == SymptomKind.None))
+        {
+            seen |= Own is null || Own == (key.Cgroup, key.Process);
+            Forget(key);
+        }
+
+        return seen;
     }
 
     // A connect() of this process on loopback, which nobody answers; what it counted is then taken out again.

@@ -6,7 +6,7 @@ namespace ConnExporter.Kernel.Bpf;
 /// <summary>What the programs count.</summary>
 public enum SymptomKind : ushort
 {
-    /// <summary>Nothing.</summary>
+    /// <summary>Nothing: that a program was called, while it is tried.</summary>
     None = 0,
 
     /// <summary>A connect() that the network answered with an error, which is the errno.</summary>

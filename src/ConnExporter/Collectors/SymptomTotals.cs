@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using ConnExporter.Kernel.Bpf;
 
@@ -19,6 +20,9 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
     private readonly SymptomRows connectPorts = new(PortsShown, static labels => new(Labels.Other, labels.Second));
     private readonly SymptomRows closes = new(Shown, static _ => new(Labels.Other, Labels.Other, Labels.Other));
     private readonly SymptomRows accepted = new(PortsShown, static _ => new(Labels.Other, Labels.Other));
+    private readonly SymptomRows accepts = new(Shown, static labels => new(Labels.Other, Labels.Other, labels.Third));
+    private readonly SymptomRows descriptors = new(Shown, static _ => new(Labels.Other, Labels.Other));
+    private readonly SymptomRows binds = new(Shown, static _ => new(Labels.Other, Labels.Other, Labels.Other));
     private ulong lost;
 
     /// <summary>What this process counts as; it is left out.</summary>
@@ -74,6 +78,9 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
                 SymptomKind.ConnectFailed or SymptomKind.ConnectAbandoned or SymptomKind.NoPort or SymptomKind.ConnectLocal => (connects, new SymptomLabels(Labels.Other, Labels.Other, ReasonOf(kind, 0))),
                 SymptomKind.ClosedFirst => (closes, new SymptomLabels(Labels.Other, Labels.Other, Labels.Other)),
                 SymptomKind.Accepted => (accepted, new SymptomLabels(Labels.Other, Labels.Other)),
+                SymptomKind.AcceptFailed => (accepts, new SymptomLabels(Labels.Other, Labels.Other, Labels.Other)),
+                SymptomKind.DescriptorRefused => (descriptors, new SymptomLabels(Labels.Other, Labels.Other)),
+                SymptomKind.BindFailed => (binds, new SymptomLabels(Labels.Other, Labels.Other, Labels.Other)),
                 _ => (null, default),
             };
             rows?.AddOther(labels, more);
@@ -104,12 +111,17 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
     }
 
     /// <summary>The counters at this time.</summary>
-    public SymptomsReading ToReading() => new()
+    /// <param name="hooks">Where in the kernel is counted.</param>
+    public SymptomsReading ToReading(ImmutableArray<SymptomHook> hooks) => new()
     {
+        Hooks = hooks,
         Connects = connects.ToRows(),
         ConnectPorts = connectPorts.ToRows(),
         Closes = closes.ToRows(),
         Accepted = accepted.ToRows(),
+        Accepts = accepts.ToRows(),
+        Descriptors = descriptors.ToRows(),
+        Binds = binds.ToRows(),
         Lost = lost,
     };
 
@@ -120,6 +132,9 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
         (SymptomsReading.ConnectPortFailures.Name, connectPorts.TakeLeftOut()),
         (SymptomsReading.ClosesFirst.Name, closes.TakeLeftOut()),
         (SymptomsReading.HandshakesAccepted.Name, accepted.TakeLeftOut()),
+        (SymptomsReading.AcceptFailures.Name, accepts.TakeLeftOut()),
+        (SymptomsReading.DescriptorFailures.Name, descriptors.TakeLeftOut()),
+        (SymptomsReading.BindFailures.Name, binds.TakeLeftOut()),
     ];
 
     private void Add(SymptomKey key, Seen known, ulong more, TimeProvider time)
@@ -138,6 +153,15 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
             case SymptomKind.Accepted:
                 accepted.Add(new SymptomLabels(known.Unit, port), more, time);
                 break;
+            case SymptomKind.AcceptFailed:
+                accepts.Add(new SymptomLabels(known.Process, known.Unit, ReasonOfAccept(key.Error)), more, time);
+                break;
+            case SymptomKind.DescriptorRefused:
+                descriptors.Add(new SymptomLabels(known.Process, known.Unit), more, time);
+                break;
+            case SymptomKind.BindFailed:
+                binds.Add(new SymptomLabels(known.Process, known.Unit, port), more, time);
+                break;
         }
     }
 
@@ -154,6 +178,14 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
             101 or 113 => "unreachable",
             _ => Labels.Other,
         },
+    };
+
+    private static string ReasonOfAccept(int error) => error switch
+    {
+        23 => "system_descriptors",
+        24 => "process_descriptors",
+        103 => "aborted",
+        _ => Labels.Other,
     };
 
     private sealed class Seen(string process, string unit)

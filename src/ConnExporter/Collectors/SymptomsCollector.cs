@@ -57,7 +57,10 @@ internal sealed class SymptomsCollector : Collector
             context.Drop(family, count);
         }
 
-        return totals.ToReading();
+        context.Note(loaded.Hooks.Any(hook => hook.Failure is not null)
+            ? $"not counted on this kernel: {string.Join("; ", loaded.Hooks.Where(hook => hook.Failure is not null).Select(hook => $"{hook.Name} ({hook.Failure!.Message})"))}"
+            : null);
+        return totals.ToReading(loaded.Hooks);
     }
 
     public override void Close()
@@ -111,6 +114,18 @@ internal sealed class SymptomsReading : Reading
     /// <summary>Handshakes completed.</summary>
     internal static readonly MetricFamily HandshakesAccepted = MetricFamily.Counter("conn_handshakes_accepted_total", "Connections that came in, counted when their handshake was completed; unit is the listening socket's.", "unit", "port");
 
+    /// <summary>accept() that failed.</summary>
+    internal static readonly MetricFamily AcceptFailures = MetricFamily.Counter(
+        "conn_accept_failures_total", "accept() that failed: the process had no descriptor left (process_descriptors), the host had none (system_descriptors), aborted, other. That nothing waits is none. Where this kernel lets it be counted.", "process", "unit", "reason");
+
+    /// <summary>EMFILE.</summary>
+    internal static readonly MetricFamily DescriptorFailures = MetricFamily.Counter("conn_descriptor_failures_total", "Descriptors that a process did not get because it had as many as it may (EMFILE), whatever it asked for. Where this kernel lets it be counted.", "process", "unit");
+
+    /// <summary>EADDRINUSE.</summary>
+    internal static readonly MetricFamily BindFailures = MetricFamily.Counter("conn_bind_failures_total", "bind() and listen() of TCP that found the port taken; with port 0 no port was free. Where this kernel lets it be counted.", "process", "unit", "port");
+
+    private static readonly MetricFamily HooksActive = MetricFamily.Gauge("conn_symptom_hook_active", "1 where the kernel lets be counted: states (connects, closes, handshakes), accept, descriptors, bind; 0 where it does not, and the log says why.", "hook");
+
     private static readonly MetricFamily LostUpdates = MetricFamily.Counter("conn_symptom_updates_lost_total", "Of all these those that found no room in the kernel's table: they are in the rows other, or have no process.");
 
     /// <summary>Process, unit and reason.</summary>
@@ -124,6 +139,18 @@ internal sealed class SymptomsReading : Reading
 
     /// <summary>Unit and port.</summary>
     public required ImmutableArray<(SymptomLabels Labels, ulong Count)> Accepted { get; init; }
+
+    /// <summary>Process, unit and reason of accept().</summary>
+    public required ImmutableArray<(SymptomLabels Labels, ulong Count)> Accepts { get; init; }
+
+    /// <summary>Process and unit.</summary>
+    public required ImmutableArray<(SymptomLabels Labels, ulong Count)> Descriptors { get; init; }
+
+    /// <summary>Process, unit and port of bind().</summary>
+    public required ImmutableArray<(SymptomLabels Labels, ulong Count)> Binds { get; init; }
+
+    /// <summary>Where in the kernel is counted, and where not.</summary>
+    public required ImmutableArray<SymptomHook> Hooks { get; init; }
 
     /// <summary>Updates that found no room.</summary>
     public required ulong Lost { get; init; }
@@ -148,6 +175,26 @@ internal sealed class SymptomsReading : Reading
         foreach ((SymptomLabels labels, ulong count) in Accepted)
         {
             page.Write(HandshakesAccepted, count, labels.First, labels.Second);
+        }
+
+        foreach ((SymptomLabels labels, ulong count) in Accepts)
+        {
+            page.Write(AcceptFailures, count, labels.First, labels.Second, labels.Third);
+        }
+
+        foreach ((SymptomLabels labels, ulong count) in Descriptors)
+        {
+            page.Write(DescriptorFailures, count, labels.First, labels.Second);
+        }
+
+        foreach ((SymptomLabels labels, ulong count) in Binds)
+        {
+            page.Write(BindFailures, count, labels.First, labels.Second, labels.Third);
+        }
+
+        foreach (SymptomHook hook in Hooks)
+        {
+            page.Write(HooksActive, hook.Failure is null ? 1u : 0u, hook.Name);
         }
 
         page.Write(LostUpdates, Lost);
