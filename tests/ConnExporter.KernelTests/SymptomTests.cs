@@ -203,7 +203,20 @@ public class SymptomTests
         return page;
     }
 
-    private static int LeftBy(int process) => Directory.GetFiles($"/proc/{process}/fdinfo").Count(file => File.ReadLines(file).Any(line => line.StartsWith("map_id:", StringComparison.Ordinal) || line.StartsWith("prog_id:", StringComparison.Ordinal)));
+    private static int LeftBy(int process) => Directory.GetFiles($"/proc/{process}/fdinfo").Count(IsMapOrProgram);
+
+    private static bool IsMapOrProgram(string file)
+    {
+        try
+        {
+            return File.ReadLines(file).Any(line => line.StartsWith("map_id:", StringComparison.Ordinal) || line.StartsWith("prog_id:", StringComparison.Ordinal));
+        }
+        catch (IOException)
+        {
+            // Closed meanwhile.
+            return false;
+        }
+    }
 
     private static unsafe IEnumerable<int> IdsInTheKernel()
     {

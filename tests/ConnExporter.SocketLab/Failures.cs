@@ -149,7 +149,7 @@ internal sealed unsafe class Failures
         counts["accepted"]++;
         LibC.Limit had;
         LibC.Check(LibC.ResourceLimit(0, LibC.ResourceFiles, null, &had), "prlimit(RLIMIT_NOFILE)");
-        var limit = had with { Soft = 4 };
+        LibC.Limit limit = had with { Soft = 4 };
         LibC.Check(LibC.ResourceLimit(0, LibC.ResourceFiles, &limit, null), "prlimit(RLIMIT_NOFILE)");
         for (int i = 0; i < count; i++)
         {

@@ -50,6 +50,19 @@ internal sealed class Memory
         counter.Rises.Add(now, counter.Total);
     }
 
+    /// <summary>Feeds the newest value of a counter that begins with its first event: what it has when it is seen first has risen since.</summary>
+    /// <param name="name">Its name, unique within the namespace.</param>
+    /// <param name="value">The value.</param>
+    public void CountFromFirst(string name, ulong value)
+    {
+        if (!counters.ContainsKey(name))
+        {
+            Count(name, 0);
+        }
+
+        Count(name, value);
+    }
+
     /// <summary>Feeds the newest value of a gauge.</summary>
     public void Gauge(string name, double? value)
     {

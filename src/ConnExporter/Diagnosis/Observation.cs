@@ -75,6 +75,9 @@ internal sealed class Observation
 
     public SettingsReading? Settings { get; private init; }
 
+    /// <summary>What programs in the kernel have counted, of the whole host; null where they are off.</summary>
+    public SymptomsReading? Symptoms { get; private init; }
+
     /// <summary>Whether units are those of the host's system manager: false where we look out of a cgroup namespace of its own, and where it is not known.</summary>
     public bool SeesHostCgroups { get; private init; }
 
@@ -126,6 +129,7 @@ internal sealed class Observation
             Descriptors = Find<DescriptorsReading>(),
             Processes = Find<ProcessesReading>(),
             Settings = Find<SettingsReading>(),
+            Symptoms = Find<SymptomsReading>(),
             BootTime = Find<SelfReading>()?.BootTime,
             SeesHostCgroups = Find<SelfReading>()?.SeesHostCgroups == true,
         };
@@ -273,6 +277,7 @@ internal sealed class Observation
             Memory.Count(DropsOf(row), row.Drops);
         }
 
+        SymptomProof.Remember(Memory, Symptoms);
         Memory.Count(UnansweredProbes, Census?.Probes is null ? null : Census.UnansweredProbes);
         Memory.Gauge("established", States?[Kernel.Netlink.TcpState.Established]);
         Memory.Gauge("close_wait", States?[Kernel.Netlink.TcpState.CloseWait]);

@@ -51,6 +51,8 @@ internal sealed class ObservationBench
 
     public SettingsReading? Settings { get; set; }
 
+    public SymptomsReading? Symptoms { get; set; }
+
     /// <summary>Whether units are known to be the host's.</summary>
     public bool SeesHostCgroups { get; set; } = true;
 
@@ -195,6 +197,20 @@ internal sealed class ObservationBench
             Errors = [],
         };
 
+    /// <summary>What was counted in the kernel: connects without a port by process and unit, and to one port, and descriptors that were refused.</summary>
+    public static SymptomsReading SymptomsOf((string Process, string Unit, ulong Count)[] connects, string port, ulong toPort, (string Process, string Unit, ulong Count)[]? descriptors = null) => new()
+    {
+        Connects = [.. connects.Select(row => (new SymptomLabels(row.Process, row.Unit, "no_port"), row.Count)), (new SymptomLabels("curl", "none", "refused"), 99)],
+        ConnectPorts = toPort > 0 ? [(new SymptomLabels(port, "no_port"), toPort), (new SymptomLabels("443", "refused"), 99)] : [],
+        Closes = [],
+        Accepted = [],
+        Accepts = [],
+        Descriptors = [.. (descriptors ?? []).Select(row => (new SymptomLabels(row.Process, row.Unit), row.Count))],
+        Binds = [],
+        Hooks = [],
+        Lost = 0,
+    };
+
     /// <summary>Looks, with every reading that is set as if taken this moment.</summary>
     public Observation Look()
     {
@@ -203,7 +219,7 @@ internal sealed class ObservationBench
         long timestamp = time.GetTimestamp();
         IEnumerable<Reading?> readings =
         [
-            States, Listeners, SockStat, Ports, Census, Conntrack, Neighbours, Descriptors, Processes, Settings,
+            States, Listeners, SockStat, Ports, Census, Conntrack, Neighbours, Descriptors, Processes, Settings, Symptoms,
             counters.Count == 0 ? null : new CountersReading(KernelSource.OwnNamespace, Values(CountersReading.Tcp), Values(CountersReading.TcpExt)),
             new SelfReading(default, (ulong)BootTime.ToUnixTimeSeconds(), open: 100, limit: 1024) { SeesHostCgroups = SeesHostCgroups },
         ];

@@ -19,12 +19,12 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
 
     protected override Verdict Explain(Observation seen, Severity severity, ResourceInstance instance)
     {
-        CensusReading.DestinationRow? row = seen.Census?.Destinations.FirstOrDefault(row => ResourceReadings.NameOf(row) == instance.Name);
+        CensusReading.DestinationRow? row = RowOf(seen, instance);
         ImmutableArray<Holder> holders = row is null ? [] : [.. seen.HoldersOfDestination(row.Address, row.Port).Take(HoldersShown)];
         return new Verdict(severity, instance.Name)
         {
-            IsUnproven = instance.UsedRatio < seen.Thresholds.WarningRatio - Shares.Hysteresis && instance.Exhaustion is null,
-            Evidence = [.. UsedAndForecast("ports_of_destination", instance), .. Kinds(seen, row), .. Unproven(instance, row)],
+            IsUnproven = !HasFailed(seen, instance) && instance.UsedRatio < seen.Thresholds.WarningRatio - Shares.Hysteresis && instance.Exhaustion is null,
+            Evidence = [.. UsedAndForecast("ports_of_destination", instance), .. row is null ? [] : SymptomProof.OfPort(seen, row.Port), .. Kinds(seen, row), .. Unproven(instance, row)],
             Holders = holders.IsEmpty && instance.Holder is { } holder ? [holder] : holders,
             Remedies = InOrder(Remedies(seen, severity, instance, row)),
             Settings = ["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"],
@@ -34,12 +34,18 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
     // What is likely counts as a warning, as does what may be where nothing tells; critical is only what is proven or what the kernel said.
     protected override Severity? SeverityOf(Observation seen, ResourceInstance instance, Severity? held)
     {
-        Severity? proven = base.SeverityOf(seen, instance, held);
+        Severity? proven = HasFailed(seen, instance) ? Severity.Critical : base.SeverityOf(seen, instance, held);
         bool isUnclear = instance.LikelyRatio is { } likely
             ? Shares.Exceeds(likely, seen.Thresholds.WarningRatio, held)
             : Shares.Exceeds(instance.PossibleRatio, seen.Thresholds.CriticalRatio, held);
         return proven ?? (isUnclear ? Severity.Warning : null);
     }
+
+    // Counted as it happened, which needs no share: that enough may be taken says that it was towards this destination.
+    private static bool HasFailed(Observation seen, ResourceInstance instance) =>
+        instance.PossibleRatio >= seen.Thresholds.WarningRatio && RowOf(seen, instance) is { } row && SymptomProof.WithoutPort(seen, row.Port) is not null;
+
+    private static CensusReading.DestinationRow? RowOf(Observation seen, ResourceInstance instance) => seen.Census?.Destinations.FirstOrDefault(row => ResourceReadings.NameOf(row) == instance.Name);
 
     private static IEnumerable<Fact> Kinds(Observation seen, CensusReading.DestinationRow? row)
     {

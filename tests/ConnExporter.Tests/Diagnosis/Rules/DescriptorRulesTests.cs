@@ -27,6 +27,19 @@ public class DescriptorRulesTests
     }
 
     [Theory]
+    [InlineData(830, "shop.service", "critical")]
+    [InlineData(830, "other.service", "warning")]
+    [InlineData(700, "shop.service", null)]
+    public void A_descriptor_that_was_refused_is_proof(ulong open, string unit, string? severity)
+    {
+        Verdict? verdict = new ObservationBench { Symptoms = SymptomsOf([], "", 0, [("java", unit, 3)]) }.Running(Row(open)).Judge(process);
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.Facts().Contains("descriptors_refused").ShouldBe(severity == "critical");
+        verdict?.BeSound(process, verdict.Severity);
+    }
+
+    [Theory]
     [InlineData(819_999, null, null)]
     [InlineData(820_000, null, "warning")]
     [InlineData(770_000, "warning", "warning")]
