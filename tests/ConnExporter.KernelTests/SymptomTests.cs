@@ -80,7 +80,7 @@ public class SymptomTests
     public void What_the_verifier_refuses_is_broken_with_its_words()
     {
         KernelLayout layout = KernelBtf.Read("/sys", KernelLayout.Of);
-        using SymptomMaps maps = SymptomMaps.Create(8, 8);
+        using var maps = SymptomMaps.Create(8, 8);
 
         // A member that lies far behind the socket.
         KernelReadException refusal = Should.Throw<KernelReadException>(() => BpfSystem.LoadProgram("conn_test", StateProgram.Write(layout with { Error = 30_000 }, maps), BpfSystem.AtTracepoint, layout.StateTracepoint));
@@ -218,13 +218,14 @@ public class SymptomTests
         }
     }
 
-    private static unsafe IEnumerable<int> IdsInTheKernel()
+    private static unsafe List<int> IdsInTheKernel()
     {
         // BPF_PROG_GET_NEXT_ID and BPF_MAP_GET_NEXT_ID: struct { u32 start, next, flags; }. Programs count from 0 on, maps from a million on.
         List<int> ids = [];
+        uint* attributes = stackalloc uint[3];
         foreach ((int command, int add) in (ReadOnlySpan<(int, int)>)[(11, 0), (12, 1_000_000)])
         {
-            uint* attributes = stackalloc uint[] { 0, 0, 0 };
+            new Span<uint>(attributes, 3).Clear();
             while (LibC.Bpf(command, attributes, 12) == 0)
             {
                 attributes[0] = attributes[1];

@@ -118,6 +118,9 @@ internal sealed unsafe class Failures
             Tcp.Connect(client, Loopback(family).WithPort(port));
             int server = Tcp.Accept(listener);
             Tcp.Close(client);
+
+            // Before the FIN is there the other side would close first, too.
+            Tcp.WaitFor(server, SocketState.CloseWait);
             Tcp.Close(server);
             counts["accepted"]++;
             counts["closed_first"]++;

@@ -16,7 +16,7 @@ internal static class KernelTypes
         Lengths = (input, dice) => input.Length < 40 ? (0, 0) : dice.Once(2) ? (8 + (4 * dice.Below(4)), 4) : (24 + (4 * dice.Below((input.Length - 24) / 4)), 2),
         Run = input =>
         {
-            ConnExporter.Kernel.Bpf.Btf btf = ConnExporter.Kernel.Bpf.Btf.Parse("btf", input);
+            var btf = ConnExporter.Kernel.Bpf.Btf.Parse("btf", input);
             Promise.Holds(btf.Count * 12 <= input.Length, "more types than fit");
             int seen = btf.Member("sock"u8, "sk_err"u8) is { } error ? 1 + (int)(error.BitOffset % 7) : 0;
             seen += btf.Member("outer"u8, "deep"u8) is { } deep ? 8 + (int)(btf.SizeOf(deep.Type) ?? 0) % 7 : 0;

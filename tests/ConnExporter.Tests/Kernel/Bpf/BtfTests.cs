@@ -11,7 +11,7 @@ public class BtfTests
     [Fact]
     public void Every_kind_is_passed_over_at_its_length()
     {
-        Btf btf = Btf.Parse("x", Small);
+        var btf = Btf.Parse("x", Small);
 
         btf.Count.ShouldBe(16);
         btf.Find(BtfKind.Integer, "int"u8).ShouldBe(1u);
@@ -21,7 +21,7 @@ public class BtfTests
     [Fact]
     public void A_name_is_found_whole_and_of_its_kind_only()
     {
-        Btf btf = Btf.Parse("x", Small);
+        var btf = Btf.Parse("x", Small);
 
         btf.Find(BtfKind.Struct, "oute"u8).ShouldBe(0u);
         btf.Find(BtfKind.Struct, "uter"u8).ShouldBe(0u);
@@ -44,7 +44,7 @@ public class BtfTests
     [Fact]
     public void A_function_has_parameters_and_a_struct_has_none()
     {
-        Btf btf = Btf.Parse("x", Small);
+        var btf = Btf.Parse("x", Small);
 
         btf.ParametersOf(btf.Find(BtfKind.Function, "call"u8)).ShouldBe(2);
         btf.ParametersOf(btf.Find(BtfKind.Struct, "outer"u8)).ShouldBeNull();
@@ -91,7 +91,7 @@ public class BtfTests
     [Fact]
     public void The_layout_is_where_the_types_say_and_bit_fields_have_their_bit()
     {
-        KernelLayout layout = KernelLayout.Of(Btf.Parse("x", KernelTypes.Kernel().ToBytes()));
+        var layout = KernelLayout.Of(Btf.Parse("x", KernelTypes.Kernel().ToBytes()));
 
         layout.PeerPort.ShouldBe((short)12);
         layout.LocalPort.ShouldBe((short)14);
