@@ -50,7 +50,6 @@ public class SymptomTests
         MetricsText page = Settled(daemon, cgroup.Name);
 
         CountsAsTheLab(page, lab.Json, cgroup.Name, "dotnet");
-        page.Value("conn_symptom_updates_lost_total").ShouldBe(0);
     }
 
     [BpfFact("dotnet")]
@@ -72,7 +71,7 @@ public class SymptomTests
         ulong lost = Enum.GetValues<SymptomKind>().Where(kind => kind is >= SymptomKind.ConnectFailed and <= SymptomKind.Accepted).Aggregate(0UL, (sum, kind) => sum + counters.LostOf(kind));
         ulong made = (ulong)((string[])["abandoned", "local", "no_port", "refused", "timed_out", "closed_first", "accepted"]).Sum(name => Lab.Number(lab.Json, name));
         lost.ShouldBeGreaterThan(0UL);
-        (counted + lost).ShouldBeGreaterThanOrEqualTo(made, "this host's other connections are in it");
+        (counted + lost).ShouldBeGreaterThanOrEqualTo(made - counters.LostOf(SymptomKind.Missed), "this host's other connections are in it");
         counters.LostOf(SymptomKind.Unremembered).ShouldBeGreaterThan(0UL, "hundreds of connects at a time");
     }
 
@@ -83,7 +82,7 @@ public class SymptomTests
         using var maps = SymptomMaps.Create(8, 8);
 
         // A member that lies far behind the socket.
-        KernelReadException refusal = Should.Throw<KernelReadException>(() => BpfSystem.LoadProgram("conn_test", StateProgram.Write(layout with { Error = 30_000 }, maps), BpfSystem.AtTracepoint, layout.StateTracepoint));
+        KernelReadException refusal = Should.Throw<KernelReadException>(() => BpfSystem.LoadProgram("conn_test", StateProgram.Write(layout with { Error = 30_000 }, maps, StateSide.Answers), BpfSystem.AtTracepoint, layout.StateTracepoint));
 
         refusal.Kind.ShouldBe(FailureKind.Broken);
         refusal.Message.ShouldContain("verifier");
@@ -138,9 +137,9 @@ public class SymptomTests
         int[] during;
         using (var daemon = new RunningDaemon(network, "--collector.symptoms"))
         {
-            LeftBy(daemon.ProcessId).ShouldBeGreaterThanOrEqualTo(4, "three maps and a link");
+            LeftBy(daemon.ProcessId).ShouldBeGreaterThanOrEqualTo(5, "three maps, two programs and their links");
             during = [.. IdsInTheKernel().Except(before)];
-            during.Length.ShouldBeGreaterThanOrEqualTo(4, "three maps and a program");
+            during.Length.ShouldBeGreaterThanOrEqualTo(5, "three maps and two programs");
             Process.GetProcessById(daemon.ProcessId).Kill();
         }
 
@@ -152,23 +151,28 @@ public class SymptomTests
     {
         using var lab = JsonDocument.Parse(counts);
         int Of(string name) => lab.RootElement.GetProperty(name).GetInt32();
+
+        // What the kernel did not call a program for is said to be lost, and nothing else may be: from Linux 6.1 on an interrupt can come while the program is at work.
+        double lost = page.Value("conn_symptom_updates_lost_total");
+        lost.ShouldBeLessThan(Count / 100.0);
+        void Same(double counted, int made, string name) => counted.ShouldBeInRange(made - lost, made, name);
         string[] labels = [$"process=\"{process}\"", $"unit=\"{unit}\""];
         foreach (string reason in Reasons)
         {
             Of(reason).ShouldBe(3 * Count, reason);
-            page.Value("conn_connect_failures_total", [.. labels, $"reason=\"{reason}\""]).ShouldBe(Of(reason), reason);
+            Same(page.Value("conn_connect_failures_total", [.. labels, $"reason=\"{reason}\""]), Of(reason), reason);
         }
 
-        page.Sum("conn_connect_failures_total", $"unit=\"{unit}\"").ShouldBe(Reasons.Sum(Of), "and no other");
-        page.Sum("conn_closes_first_total", labels).ShouldBe(Of("closed_first"), "closed first");
+        Same(page.Sum("conn_connect_failures_total", $"unit=\"{unit}\""), Reasons.Sum(Of), "and no other");
+        Same(page.Sum("conn_closes_first_total", labels), Of("closed_first"), "closed first");
         page.Rows.Count(row => row.Name == "conn_closes_first_total" && row.Labels.Contains(labels[1])).ShouldBe(3, "one for each port that was connected to");
-        page.Sum("conn_handshakes_accepted_total", labels[1]).ShouldBe(Of("accepted"), "accepted");
+        Same(page.Sum("conn_handshakes_accepted_total", labels[1]), Of("accepted"), "accepted");
         foreach ((string hook, string family, string name) in (ReadOnlySpan<(string, string, string)>)
             [("accept", "conn_accept_failures_total", "accept_failed"), ("descriptors", "conn_descriptor_failures_total", "descriptors"), ("bind", "conn_bind_failures_total", "bind_failed")])
         {
             if (page.Value("conn_symptom_hook_active", $"hook=\"{hook}\"") == 1)
             {
-                page.Sum(family, labels).ShouldBe(Of(name), name);
+                Same(page.Sum(family, labels), Of(name), name);
             }
         }
     }

@@ -22,6 +22,7 @@ internal static unsafe class BpfSystem
     private const int CommandMapLookup = 1;
     private const int CommandMapDelete = 3;
     private const int CommandProgramLoad = 5;
+    private const int CommandInfo = 15;
     private const int CommandTracepointOpen = 17;
     private const int CommandMapLookupBatch = 24;
     private const uint ProgramTracing = 26;
@@ -111,6 +112,16 @@ internal static unsafe class BpfSystem
         var attributes = new AttachAttributes { Program = (uint)program.Value };
         int descriptor = Call(CommandTracepointOpen, &attributes, sizeof(AttachAttributes));
         return descriptor >= 0 ? new DescriptorHandle(descriptor) : throw Failure($"bpf(BPF_RAW_TRACEPOINT_OPEN, {name})", -descriptor);
+    }
+
+    /// <summary>How often a program was not called because it was at work on that processor already (from Linux 6.1 on at tracepoints; counted from 5.12 on).</summary>
+    /// <exception cref="KernelReadException">The kernel does not tell of the program.</exception>
+    public static ulong MissesOf(DescriptorHandle program)
+    {
+        ProgramInfo info = default;
+        var attributes = new InfoAttributes { Object = (uint)program.Value, Length = (uint)sizeof(ProgramInfo), Info = (ulong)&info };
+        int result = Call(CommandInfo, &attributes, sizeof(InfoAttributes));
+        return result == 0 ? info.Misses : throw Failure("bpf(BPF_OBJ_GET_INFO_BY_FD)", -result);
     }
 
     /// <summary>Reads one value.</summary>
@@ -278,6 +289,22 @@ internal static unsafe class BpfSystem
         public ulong Name;
         public uint Program;
         public uint Padding;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct InfoAttributes
+    {
+        public uint Object;
+        public uint Length;
+        public ulong Info;
+    }
+
+    /// <summary>struct bpf_prog_info, as far as it is used here; older kernels leave the end as it is.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 216)]
+    private struct ProgramInfo
+    {
+        [FieldOffset(208)]
+        public ulong Misses;
     }
 
     [StructLayout(LayoutKind.Sequential)]

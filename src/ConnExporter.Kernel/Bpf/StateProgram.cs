@@ -2,12 +2,24 @@ using static ConnExporter.Kernel.Bpf.Register;
 
 namespace ConnExporter.Kernel.Bpf;
 
+/// <summary>Which of the changes of state a program counts.</summary>
+internal enum StateSide
+{
+    /// <summary>What programs do: connect(), close(), and connects that end within the call or by close().</summary>
+    Calls,
+
+    /// <summary>What comes from the network: answers to connects, or that none came, and the ends of handshakes.</summary>
+    Answers,
+}
+
 /// <summary>
-/// The program at each change of a TCP socket's state: tells from the states before and after, and from what the socket says of itself, how
+/// The programs at each change of a TCP socket's state: they tell from the states before and after, and from what the socket says of itself, how
 /// connects ended, who closed first, and which handshakes this side completed.
 /// </summary>
 /// <remarks>
-/// It reads struct sock, writes its own maps and nothing else. The transitions (net/ipv4/tcp.c, tcp_ipv4.c, tcp_input.c):
+/// They read struct sock, write their own maps and nothing else. There are two because from Linux 6.1 on a program that an interrupt finds at work on a processor is not
+/// called there a second time (kernel/trace/bpf_trace.c, __bpf_trace_run): one program would miss the answers that come in while it looks at a call. What is missed all the
+/// same the kernel counts. The transitions (net/ipv4/tcp.c, tcp_ipv4.c, tcp_input.c):
 /// <list type="bullet">
 /// <item>CLOSE → SYN_SENT: connect() begins, in the context of the process; who that is is remembered, as the end may come in any context.</item>
 /// <item>SYN_SENT → CLOSE with sk_err: the network's answer, or none (ETIMEDOUT).</item>
@@ -38,43 +50,47 @@ internal static class StateProgram
     private const int Owner = Socket - SymptomMaps.OwnerLength;
 
     /// <summary>Writes it.</summary>
-    public static byte[] Write(KernelLayout kernel, SymptomMaps maps)
+    public static byte[] Write(KernelLayout kernel, SymptomMaps maps, StateSide side)
     {
         var program = new BpfAssembler();
         var counting = new SymptomCounting(program, maps, Key, Number);
-        Label established = program.NewLabel();
         Label leaving = program.NewLabel();
-        Label received = program.NewLabel();
 
         program.Move(R6, R1);
         program.Load(Width.Double, R7, R6, 8);
         program.Load(Width.Double, R8, R6, 16);
-        program.JumpWord(When.Equal, R7, Established, established);
         program.JumpWord(When.Equal, R7, SynSent, leaving);
-        program.JumpWord(When.Equal, R7, SynRecv, received);
-        program.JumpWord(When.NotEqual, R7, Close, counting.End);
-        program.JumpWord(When.NotEqual, R8, SynSent, counting.End);
-        Remember(program, kernel, maps, counting);
+        if (side == StateSide.Calls)
+        {
+            Label established = program.NewLabel();
+            program.JumpWord(When.Equal, R7, Established, established);
+            program.JumpWord(When.NotEqual, R7, Close, counting.End);
+            program.JumpWord(When.NotEqual, R8, SynSent, counting.End);
+            Remember(program, kernel, maps, counting);
+
+            program.Place(established);
+            program.JumpWord(When.NotEqual, R8, FinWait1, counting.End);
+            LoadSocket(program, kernel, counting);
+            counting.Owner(kernel, Key);
+            counting.Kind(SymptomKind.ClosedFirst);
+            ServicePort(program, kernel);
+            program.Jump(counting.Count);
+        }
+        else
+        {
+            program.JumpWord(When.NotEqual, R7, SynRecv, counting.End);
+            program.JumpWord(When.NotEqual, R8, Established, counting.End);
+            LoadSocket(program, kernel, counting);
+            counting.NoOwner(Key);
+            SocketCgroup(program, kernel);
+            counting.Kind(SymptomKind.Accepted);
+            program.Load(Width.Half, R1, R9, kernel.LocalPort);
+            program.Store(Width.Half, Stack, Key + SymptomKey.PortOffset, R1);
+            program.Jump(counting.Count);
+        }
 
         program.Place(leaving);
-        JudgeConnect(program, kernel, maps, counting);
-
-        program.Place(established);
-        program.JumpWord(When.NotEqual, R8, FinWait1, counting.End);
-        LoadSocket(program, kernel, counting);
-        counting.Owner(kernel, Key);
-        counting.Kind(SymptomKind.ClosedFirst);
-        ServicePort(program, kernel);
-        program.Jump(counting.Count);
-
-        program.Place(received);
-        program.JumpWord(When.NotEqual, R8, Established, counting.End);
-        LoadSocket(program, kernel, counting);
-        counting.NoOwner(Key);
-        SocketCgroup(program, kernel);
-        counting.Kind(SymptomKind.Accepted);
-        program.Load(Width.Half, R1, R9, kernel.LocalPort);
-        program.Store(Width.Half, Stack, Key + SymptomKey.PortOffset, R1);
+        JudgeConnect(program, kernel, maps, counting, side);
 
         counting.Write();
         return program.ToBytes();
@@ -102,24 +118,32 @@ internal static class StateProgram
         counting.Lose(SymptomKind.Unremembered);
     }
 
-    private static void JudgeConnect(BpfAssembler program, KernelLayout kernel, SymptomMaps maps, SymptomCounting counting)
+    // Connected, or an error that came from the network, is one program's; no error the other's.
+    private static void JudgeConnect(BpfAssembler program, KernelLayout kernel, SymptomMaps maps, SymptomCounting counting, StateSide side)
     {
         Label failed = program.NewLabel();
         Label known = program.NewLabel();
         Label judge = program.NewLabel();
-        Label noError = program.NewLabel();
-        Label abandoned = program.NewLabel();
-        Label local = program.NewLabel();
         Label port = program.NewLabel();
 
         LoadSocket(program, kernel, counting);
+        program.Load(Width.Word, R7, R9, kernel.Error);
         program.Store(Width.Double, Stack, Socket, R9);
-        program.JumpWord(When.Equal, R8, Close, failed);
-        Forget(program, maps);
-        program.Jump(counting.End);
+        if (side == StateSide.Calls)
+        {
+            program.JumpWord(When.NotEqual, R8, Close, counting.End);
+            program.JumpWord(When.NotEqual, R7, 0, counting.End);
+        }
+        else
+        {
+            program.JumpWord(When.Equal, R8, Close, failed);
+            Forget(program, maps);
+            program.Jump(counting.End);
+            program.Place(failed);
+            program.JumpWord(When.Equal, R7, 0, counting.End);
+        }
 
         // Whose it was. Connects that were under way when this program came have nobody.
-        program.Place(failed);
         program.LoadMap(R1, maps.Pending.Value);
         program.StackAddress(R2, Socket);
         program.Call(Helper.MapLookup);
@@ -137,13 +161,27 @@ internal static class StateProgram
         Forget(program, maps);
 
         program.Place(judge);
-        counting.Kind(SymptomKind.ConnectFailed);
-        program.Load(Width.Word, R7, R9, kernel.Error);
-        program.JumpWord(When.Equal, R7, 0, noError);
-        program.Store(Width.Half, Stack, Key + SymptomKey.ErrorOffset, R7);
-        program.Jump(port);
+        if (side == StateSide.Answers)
+        {
+            counting.Kind(SymptomKind.ConnectFailed);
+            program.Store(Width.Half, Stack, Key + SymptomKey.ErrorOffset, R7);
+        }
+        else
+        {
+            JudgeCall(program, kernel, counting, port);
+        }
 
-        program.Place(noError);
+        program.Place(port);
+        program.Load(Width.Half, R1, R9, kernel.PeerPort);
+        program.NetworkOrder(R1);
+        program.Store(Width.Half, Stack, Key + SymptomKey.PortOffset, R1);
+        program.Jump(counting.Count);
+    }
+
+    private static void JudgeCall(BpfAssembler program, KernelLayout kernel, SymptomCounting counting, Label port)
+    {
+        Label abandoned = program.NewLabel();
+        Label local = program.NewLabel();
         program.Load(Width.Byte, R1, R9, kernel.Shutdown.Offset);
         program.ShiftRight(R1, kernel.Shutdown.Shift);
         program.And(R1, BothDirections);
@@ -164,12 +202,6 @@ internal static class StateProgram
         program.Jump(port);
         program.Place(abandoned);
         counting.Kind(SymptomKind.ConnectAbandoned);
-
-        program.Place(port);
-        program.Load(Width.Half, R1, R9, kernel.PeerPort);
-        program.NetworkOrder(R1);
-        program.Store(Width.Half, Stack, Key + SymptomKey.PortOffset, R1);
-        program.Jump(counting.Count);
     }
 
     private static void Forget(BpfAssembler program, SymptomMaps maps)

@@ -22,7 +22,7 @@ public sealed class SymptomCounters : IDisposable
     private const ushort PortOfTest = 1;
 
     private readonly SymptomMaps maps;
-    private readonly List<DescriptorHandle> programs = [];
+    private readonly List<(DescriptorHandle Program, DescriptorHandle Link)> programs = [];
     private readonly SymptomKey[] keys;
     private readonly ulong[] values;
     private readonly ulong[] lost = new ulong[SymptomMaps.Kinds];
@@ -66,7 +66,8 @@ public sealed class SymptomCounters : IDisposable
             var counters = new SymptomCounters(SymptomMaps.Create(bounds.Counts, bounds.Pending), bounds.Counts);
             try
             {
-                counters.Attach("conn_state", StateProgram.Write(layout, counters.maps), BpfSystem.AtTracepoint, layout.StateTracepoint);
+                counters.Attach("conn_calls", StateProgram.Write(layout, counters.maps, StateSide.Calls), BpfSystem.AtTracepoint, layout.StateTracepoint);
+                counters.Attach("conn_answers", StateProgram.Write(layout, counters.maps, StateSide.Answers), BpfSystem.AtTracepoint, layout.StateTracepoint);
                 counters.Try();
                 for (int i = 0; i < CallHook.All.Length; i++)
                 {
@@ -96,6 +97,11 @@ public sealed class SymptomCounters : IDisposable
         {
             lost[kind] = BpfSystem.TryLookup(maps.Lost, kind, out ulong value) ? value : 0;
         }
+
+        foreach ((DescriptorHandle program, _) in programs)
+        {
+            lost[(int)SymptomKind.Missed] += BpfSystem.MissesOf(program);
+        }
     }
 
     /// <summary>How many of a kind found no room in the maps.</summary>
@@ -108,18 +114,24 @@ public sealed class SymptomCounters : IDisposable
     /// <summary>Takes the programs out of the kernel.</summary>
     public void Dispose()
     {
-        programs.ForEach(program => program.Dispose());
+        programs.ForEach(program => program.Link.Dispose());
+        programs.ForEach(program => program.Program.Dispose());
         programs.Clear();
         maps.Dispose();
     }
 
-    private void Attach(string name, byte[] instructions, uint at, uint target) => programs.Add(Hang(name, instructions, at, target));
-
-    // The link keeps the program.
-    private static DescriptorHandle Hang(string name, byte[] instructions, uint at, uint target)
+    private void Attach(string name, byte[] instructions, uint at, uint target)
     {
-        using DescriptorHandle program = BpfSystem.LoadProgram(name, instructions, at, target);
-        return BpfSystem.Attach(name, program);
+        DescriptorHandle program = BpfSystem.LoadProgram(name, instructions, at, target);
+        try
+        {
+            programs.Add((program, BpfSystem.Attach(name, program)));
+        }
+        catch
+        {
+            program.Dispose();
+            throw;
+        }
     }
 
     // Not every kernel lets programs hang at its functions; what is counted elsewhere does not depend on it.
@@ -129,8 +141,9 @@ public sealed class SymptomCounters : IDisposable
         try
         {
             (string name, uint id, int parameters) = function ?? throw new KernelReadException(FailureKind.Absent, "absent", $"this kernel has no function {hook.Functions[0]} that programs can hang at");
-            using (Hang("conn_trial", hook.Write(layout, maps, parameters, isTrial: true), BpfSystem.AtFunctionEnd, id))
+            using (DescriptorHandle program = BpfSystem.LoadProgram("conn_trial", hook.Write(layout, maps, parameters, isTrial: true), BpfSystem.AtFunctionEnd, id))
             {
+                using DescriptorHandle link = BpfSystem.Attach("conn_trial", program);
                 SymptomTrial.Provoke(hook.Kind);
             }
 

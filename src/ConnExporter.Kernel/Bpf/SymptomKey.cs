@@ -36,6 +36,9 @@ public enum SymptomKind : ushort
     /// <summary>A bind() that found its port taken, or with port 0 none free.</summary>
     BindFailed = 9,
 
+    /// <summary>Something that no program looked at, because the one for it was at work on that processor already.</summary>
+    Missed = 14,
+
     /// <summary>A connect() under way that found no room to be remembered: who made it is unknown, should it fail.</summary>
     Unremembered = 15,
 }

@@ -126,7 +126,7 @@ internal sealed class SymptomsReading : Reading
 
     private static readonly MetricFamily HooksActive = MetricFamily.Gauge("conn_symptom_hook_active", "1 where the kernel lets be counted: states (connects, closes, handshakes), accept, descriptors, bind; 0 where it does not, and the log says why.", "hook");
 
-    private static readonly MetricFamily LostUpdates = MetricFamily.Counter("conn_symptom_updates_lost_total", "Of all these those that found no room in the kernel's table: they are in the rows other, or have no process.");
+    private static readonly MetricFamily LostUpdates = MetricFamily.Counter("conn_symptom_updates_lost_total", "Of all these those that found no room in the kernel's table, which are in the rows other or have no process, and those that no program was called for.");
 
     /// <summary>Process, unit and reason.</summary>
     public required ImmutableArray<(SymptomLabels Labels, ulong Count)> Connects { get; init; }
