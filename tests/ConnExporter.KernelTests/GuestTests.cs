@@ -105,9 +105,6 @@ public class GuestTests(Guests guests) : IClassFixture<Guests>
     [GuestFact(Guest.Bookworm, "nft", "ip")]
     public Task Linux_6_1_counts_each_symptom_exactly() => CheckSymptoms(Guest.Linux61Symptoms, "6.1.");
 
-    [GuestFact(Guest.Trixie, "nft", "ip")]
-    public Task Linux_6_12_counts_each_symptom_exactly() => CheckSymptoms(Guest.Linux612Symptoms, "6.12.");
-
     private async Task CheckSymptoms(Guest guest, string release)
     {
         Dictionary<string, string> result = await guests.ResultOfAsync(guest);
@@ -207,7 +204,6 @@ internal sealed class Guest
 {
     public const string Bullseye = "bullseye";
     public const string Bookworm = "bookworm";
-    public const string Trixie = "trixie";
 
     public static readonly Guest Linux510 = new(Bullseye);
     public static readonly Guest Linux61 = new(Bookworm);
@@ -218,7 +214,6 @@ internal sealed class Guest
 
     public static readonly Guest Linux510Symptoms = new(Bullseye) { Scene = "symptoms", Tools = "nft ip" };
     public static readonly Guest Linux61Symptoms = new(Bookworm) { Scene = "symptoms", Tools = "nft ip" };
-    public static readonly Guest Linux612Symptoms = new(Trixie) { Scene = "symptoms", Tools = "nft ip" };
 
     private static readonly TimeSpan PublishPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(4);
@@ -236,7 +231,7 @@ internal sealed class Guest
     }
 
     /// <summary>All of them, the slow ones first.</summary>
-    public static IReadOnlyList<Guest> All { get; } = [Linux510Limits, Linux510Symptoms, Linux61Symptoms, Linux612Symptoms, Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
+    public static IReadOnlyList<Guest> All { get; } = [Linux510Limits, Linux510Symptoms, Linux61Symptoms, Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
 
     public static string Folder => Path.Join(Places.Repository, "artifacts", "guest");
 
