@@ -140,7 +140,10 @@ public class SymptomTests
             LeftBy(daemon.ProcessId).ShouldBeGreaterThanOrEqualTo(5, "three maps, two programs and their links");
             during = [.. IdsInTheKernel().Except(before)];
             during.Length.ShouldBeGreaterThanOrEqualTo(5, "three maps and two programs");
-            Process.GetProcessById(daemon.ProcessId).Kill();
+            using var killed = Process.GetProcessById(daemon.ProcessId);
+            killed.Kill();
+            killed.WaitForExit(TimeSpan.FromSeconds(10)).ShouldBeTrue();
+            daemon.AwaitExit();
         }
 
         Poll.Until(() => IdsInTheKernel().Intersect(during).Count(), left => left == 0, "programs and maps are gone", TimeSpan.FromSeconds(10));
