@@ -10,6 +10,8 @@ internal sealed unsafe class DirectoryPlace : IDisposable
     private const long Omit = (1L << 30) - 2;
     private const int UnlockOperation = 8;
     private const int TypeMask = 0xf000;
+    private const string PrivatePrefix = ".conn-exporter-";
+    private const string NewSuffix = ".new";
 
     // A stranger who may read the directory can hold the lock for ever; it is worth no more than a short wait.
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(1);
@@ -41,14 +43,34 @@ internal sealed unsafe class DirectoryPlace : IDisposable
     /// <summary>The path of the directory.</summary>
     public string Directory { get; }
 
+    /// <summary>Whether the lock was waited for in vain: another process has kept it.</summary>
+    public bool IsKeptLocked { get; private set; }
+
     /// <summary>Waits for the lock on the directory, but not for ever.</summary>
-    public void Lock()
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Whether it was got; false after a second, and where the directory may not be read.</returns>
+    /// <exception cref="OperationCanceledException">The wait was ended.</exception>
+    public bool Lock(CancellationToken cancellationToken = default)
     {
         long start = TimeProvider.System.GetTimestamp();
-        while (canLock && LibC.Lock(directory.Value, LibC.LockExclusive | LibC.LockNonBlock) != 0 && TimeProvider.System.GetElapsedTime(start) < LockPatience)
+        while (canLock)
         {
-            Thread.Sleep(LockPause);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (LibC.Lock(directory.Value, LibC.LockExclusive | LibC.LockNonBlock) == 0)
+            {
+                return true;
+            }
+
+            if (TimeProvider.System.GetElapsedTime(start) >= LockPatience)
+            {
+                IsKeptLocked = true;
+                return false;
+            }
+
+            cancellationToken.WaitHandle.WaitOne(LockPause);
         }
+
+        return false;
     }
 
     /// <summary>Gives the lock back.</summary>
@@ -65,14 +87,81 @@ internal sealed unsafe class DirectoryPlace : IDisposable
     /// <exception cref="UnixListenerException">It cannot be looked at.</exception>
     public FileStatus? Look() => Look(name);
 
+    /// <summary>Looks at another name of the directory.</summary>
+    /// <returns>Null where there is nothing.</returns>
+    /// <exception cref="UnixListenerException">It cannot be looked at.</exception>
+    public FileStatus? Look(string other) => Look(Bytes(other));
+
+    /// <summary>A name that nobody else has, for what is being made.</summary>
+    public static string NewName() => $"{PrivatePrefix}{Guid.NewGuid():N}{NewSuffix}";
+
+    /// <summary>Whether one of <see cref="Left"/> is a name of <see cref="NewName"/>.</summary>
+    public static bool IsNewName(string other) => other.EndsWith(NewSuffix, StringComparison.Ordinal);
+
+    /// <summary>A path to a name in the directory that is held, which has room in a socket's address whatever the directory is called.</summary>
+    public string ShortPathOf(string other)
+    {
+        string path = Path.Join(Directory, other);
+        return Encoding.UTF8.GetByteCount(path) <= UnixListener.LongestPath ? path : $"/proc/self/fd/{directory.Value}/{other}";
+    }
+
+    /// <summary>The names of <see cref="NewName"/> and <see cref="TakeAway"/> that are in the directory; none where it may not be read.</summary>
+    public IReadOnlyList<string> Left()
+    {
+        try
+        {
+            return [.. System.IO.Directory.EnumerateFileSystemEntries(Directory, PrivatePrefix + "*").Select(path => Path.GetFileName(path)).Where(IsPrivate)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Gives what was made under another name its place, where nothing is there.</summary>
+    /// <exception cref="UnixListenerException">Something is there, or it cannot be done.</exception>
+    public void Put(string other)
+    {
+        byte[] from = Bytes(other);
+        int errno = Rename(from, name);
+
+        // A file system that cannot rename so, FUSE and NFS among them. Between the two calls it has both names.
+        if (errno is Errno.Invalid or Errno.NotImplemented)
+        {
+            errno = Link(from, name);
+            if (errno == 0)
+            {
+                Unlink(from);
+            }
+        }
+
+        switch (errno)
+        {
+            case 0:
+                return;
+            case Errno.Exists:
+                throw new UnixListenerException("another process has put something there meanwhile");
+            case Errno.NoEntry:
+                throw new UnixListenerException("another process has removed the socket as soon as it was made");
+            default:
+                throw new UnixListenerException($"the socket cannot be given its name: {Marshal.GetPInvokeErrorMessage(errno)}");
+        }
+    }
+
+    /// <summary>Removes another name of the directory.</summary>
+    /// <exception cref="UnixListenerException">It cannot be removed.</exception>
+    public void Remove(string other) => Unlink(Bytes(other));
+
     /// <summary>Sets the time of the last modification to this second and a number of nanoseconds.</summary>
+    /// <param name="other">The name in the directory.</param>
+    /// <param name="nanoseconds">The nanoseconds.</param>
     /// <exception cref="UnixListenerException">It cannot be set.</exception>
-    public void SetModified(uint nanoseconds)
+    public void SetModified(string other, uint nanoseconds)
     {
         LibC.TimeSpec* times = stackalloc LibC.TimeSpec[2];
         times[0] = new LibC.TimeSpec { Nanoseconds = Omit };
         times[1] = new LibC.TimeSpec { Seconds = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds(), Nanoseconds = nanoseconds };
-        fixed (byte* bytes = name)
+        fixed (byte* bytes = Bytes(other))
         {
             if (LibC.SetTimesAt(directory.Value, bytes, times, LibC.AtSymlinkNoFollow) != 0)
             {
@@ -86,7 +175,7 @@ internal sealed unsafe class DirectoryPlace : IDisposable
     /// <exception cref="UnixListenerException">It cannot be removed, or something else cannot be put back.</exception>
     public void TakeAway(FileStatus expected)
     {
-        byte[] aside = Encoding.UTF8.GetBytes($".conn-exporter-{Guid.NewGuid():N}\0");
+        byte[] aside = Bytes($"{PrivatePrefix}{Guid.NewGuid():N}");
         switch (Rename(name, aside))
         {
             case 0:
@@ -119,6 +208,15 @@ internal sealed unsafe class DirectoryPlace : IDisposable
     /// <summary>Closes the directory.</summary>
     public void Dispose() => directory.Dispose();
 
+    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text + '\0');
+
+    private static bool IsPrivate(string other)
+    {
+        ReadOnlySpan<char> digits = other.AsSpan(PrivatePrefix.Length);
+        digits = digits.EndsWith(NewSuffix) ? digits[..^NewSuffix.Length] : digits;
+        return Guid.TryParseExact(digits, "N", out _);
+    }
+
     private static int Open(string directory, int flags)
     {
         fixed (byte* bytes = Encoding.UTF8.GetBytes(directory + '\0'))
@@ -149,6 +247,15 @@ internal sealed unsafe class DirectoryPlace : IDisposable
         fixed (byte* next = to)
         {
             return LibC.RenameAt2(directory.Value, old, next, LibC.RenameNoReplace) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+    }
+
+    private int Link(byte[] from, byte[] to)
+    {
+        fixed (byte* old = from)
+        fixed (byte* next = to)
+        {
+            return LibC.LinkAt(directory.Value, old, directory.Value, next, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
     }
 

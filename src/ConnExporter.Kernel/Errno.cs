@@ -8,11 +8,15 @@ internal static class Errno
     public const int NoProcess = 3;
     public const int Interrupted = 4;
     public const int TryAgain = 11;
+    public const int TooLarge = 7;
+    public const int OutOfMemory = 12;
     public const int AccessDenied = 13;
     public const int Exists = 17;
     public const int NoDevice = 19;
     public const int NotDirectory = 20;
     public const int Invalid = 22;
+    public const int TooManyFiles = 24;
+    public const int NoSpace = 28;
     public const int ReadOnlyFileSystem = 30;
     public const int NameTooLong = 36;
     public const int NotImplemented = 38;
@@ -23,7 +27,9 @@ internal static class Errno
     public const int AddressFamilyNotSupported = 97;
     public const int AddressInUse = 98;
     public const int AddressNotAvailable = 99;
+    public const int NetworkUnreachable = 101;
     public const int TimedOut = 110;
     public const int ConnectionRefused = 111;
+    public const int HostUnreachable = 113;
     public const int InProgress = 115;
 }

@@ -71,7 +71,7 @@ public readonly record struct FileOwner(uint User, int Mode)
 
         if (descriptor < 0)
         {
-            throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+            throw new IOException(Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError());
         }
 
         var handle = new SafeFileHandle(descriptor, ownsHandle: true);
@@ -131,7 +131,7 @@ public readonly record struct FileOwner(uint User, int Mode)
         byte nothing = 0;
         return LibC.Statx((int)handle.DangerousGetHandle(), &nothing, LibC.AtEmptyPath, LibC.StatxBasic, &file) == 0
             ? new FileOwner(file.User, file.Mode)
-            : throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+            : throw new IOException(Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError());
     }
 
     private static byte[] Name(string path) => [.. Encoding.UTF8.GetBytes(path), 0];

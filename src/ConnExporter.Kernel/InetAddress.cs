@@ -41,6 +41,9 @@ public readonly record struct InetAddress(ulong High, ulong Low)
         _ => default,
     };
 
+    /// <summary>An address and a port as users write them: an IPv6 address in brackets.</summary>
+    public static string WithPort(string address, string port) => address.Contains(':', StringComparison.Ordinal) ? $"[{address}]:{port}" : $"{address}:{port}";
+
     /// <summary>The usual text form: dotted decimal for IPv4, RFC 5952 for IPv6, without brackets.</summary>
     public override string ToString()
     {

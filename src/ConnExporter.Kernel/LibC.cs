@@ -5,7 +5,7 @@ namespace ConnExporter.Kernel;
 /// <summary>The system calls this program makes for itself: the one file with P/Invoke declarations.</summary>
 /// <remarks>
 /// <c>statx</c>, <c>getdents64</c> and <c>renameat2</c> go through <c>syscall(2)</c>: their wrappers are missing from the oldest C libraries that .NET
-/// runs on (glibc 2.27; <c>fstatat</c> is a symbol only since 2.33). <c>futex</c> has none anywhere.
+/// runs on (glibc 2.27; <c>fstatat</c> is a symbol only since 2.33). <c>futex</c> and <c>bpf</c> have none anywhere.
 /// </remarks>
 internal static unsafe partial class LibC
 {
@@ -46,6 +46,7 @@ internal static unsafe partial class LibC
     public const int ScClockTicks = 2;
     public const int ScPageSize = 30;
     public const int ResourceOpenFiles = 7;
+    public const int ResourceLockedMemory = 8;
     public const int PriorityOfThread = 0;
     public const int DoNotNeed = 4;
     public const int FutexWaitPrivate = 128;
@@ -72,6 +73,13 @@ internal static unsafe partial class LibC
     {
         Architecture.X64 => 202,
         Architecture.Arm64 => 98,
+        _ => -1,
+    };
+
+    private static readonly nint BpfNumber = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 321,
+        Architecture.Arm64 => 280,
         _ => -1,
     };
 
@@ -137,11 +145,17 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
     public static partial int Connect(int descriptor, byte* address, uint length);
 
+    [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
+    public static partial int Accept(int descriptor, byte* address, uint* length, int flags);
+
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Lock(int descriptor, int operation);
 
     [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
     public static partial int UnlinkAt(int directory, byte* path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true)]
+    public static partial int LinkAt(int fromDirectory, byte* from, int toDirectory, byte* to, int flags);
 
     [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
     public static partial int SetTimesAt(int directory, byte* path, TimeSpec* accessedAndModified, int flags);
@@ -182,6 +196,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
     public static partial int GetResourceLimit(int resource, out ResourceLimit limit);
 
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetResourceLimit(int resource, in ResourceLimit limit);
+
     [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
     public static partial int SetPriority(int which, uint who, int niceness);
 
@@ -211,6 +228,9 @@ internal static unsafe partial class LibC
     /// <summary>Renames within a directory, but not over anything that is there.</summary>
     public static int RenameAt2(int directory, byte* from, byte* to, uint flags) =>
         (int)SystemCall(RenameAt2Number, directory, (nint)from, directory, (nint)to, (nint)flags);
+
+    /// <summary>bpf(2), which no C library has.</summary>
+    public static nint Bpf(int command, void* attributes, nint length) => SystemCall(BpfNumber, command, (nint)attributes, length, 0, 0);
 
     public static nint GetDents64(int descriptor, byte* buffer, nint count) =>
         SystemCall(GetDents64Number, descriptor, (nint)buffer, count, 0, 0);

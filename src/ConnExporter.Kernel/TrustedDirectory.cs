@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace ConnExporter.Kernel;
 
 /// <summary>
@@ -21,6 +23,9 @@ public sealed class TrustedDirectory
 
     /// <summary>Whether it is there.</summary>
     public bool Exists { get; private set; } = true;
+
+    /// <summary>The error number (errno) by which it, or one on the way to it, cannot be looked at; 0 where it can, and where it is no directory.</summary>
+    public int Error { get; private set; }
 
     /// <summary>Why it is not trusted; null where it is. Names a directory and a uid, nothing else.</summary>
     public string? Doubt { get; private set; }
@@ -90,9 +95,11 @@ public sealed class TrustedDirectory
     // Whether it is root's alone.
     private bool Judge(bool isLast, bool isGiven)
     {
-        if (FileOwner.Of(Path) is not { IsDirectory: true } owner)
+        FileOwner? seen = FileOwner.Of(Path);
+        if (seen is not { IsDirectory: true } owner)
         {
             Exists = false;
+            Error = seen is null ? Marshal.GetLastPInvokeError() : 0;
             Doubt = $"no directory can be seen at {Path}";
             return false;
         }

@@ -11,7 +11,9 @@ namespace ConnExporter.Kernel;
 /// <remarks>
 /// The file of a socket says nothing of its maker, so each gets a mark: the nanoseconds of its modification time, which connect() leaves alone. A file system
 /// that does not keep them costs the replacement of a stale socket, never somebody else's file.
-/// <para>Processes of this program take turns by a lock on the directory: between bind() and listen() a socket looks like a stale one.</para>
+/// <para>It is bound under a name of its own and comes to its path marked and listening: killed at any moment, a process leaves a socket that the next one
+/// knows. The kernel goes on calling it by the first name (<c>ss -xl</c>).</para>
+/// <para>Processes of this program take turns by a lock on the directory: one removes what another was killed over.</para>
 /// </remarks>
 public sealed unsafe class UnixListener : IDisposable
 {
@@ -32,6 +34,9 @@ public sealed unsafe class UnixListener : IDisposable
         this.file = file;
     }
 
+    /// <summary>Its directory, where another process kept that locked and was not waited for any longer; else null. What was left by killed processes is still there then.</summary>
+    public string? KeptLocked => place.IsKeptLocked ? place.Directory : null;
+
     /// <summary>The socket.</summary>
     public Socket Socket { get; }
 
@@ -39,14 +44,21 @@ public sealed unsafe class UnixListener : IDisposable
     /// <param name="path">An absolute path of at most <see cref="LongestPath"/> bytes.</param>
     /// <param name="backlog">The longest queue of connections that wait to be accepted.</param>
     /// <param name="ownerOnly">Whether nobody but its user (and root) may connect, whatever the umask.</param>
+    /// <param name="cancellationToken">Ends the wait for other processes.</param>
     /// <exception cref="UnixListenerException">Something is there that is not removed, or a call failed; the message says which.</exception>
-    public static UnixListener Listen(string path, int backlog, bool ownerOnly = false)
+    /// <exception cref="OperationCanceledException">The wait was ended; nothing was made.</exception>
+    public static UnixListener Listen(string path, int backlog, bool ownerOnly = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(path);
         var where = new DirectoryPlace(path);
         try
         {
-            where.Lock();
+            // Without the lock another process may be between bind() and its end: then nothing of it is removed.
+            if (where.Lock(cancellationToken))
+            {
+                RemoveLeft(where);
+            }
+
             Clear(path, where);
             UnixListener made = Make(path, where, backlog, ownerOnly);
             where.Unlock();
@@ -133,6 +145,20 @@ public sealed unsafe class UnixListener : IDisposable
         place.TakeAway(there);
     }
 
+    // What processes were killed over. One that was being made is ours by its name; one that was being taken away may have come from anybody.
+    private static void RemoveLeft(DirectoryPlace place)
+    {
+        foreach (string name in place.Left())
+        {
+            if (place.Look(name) is { IsSocket: true } left && left.User == LibC.EffectiveUser()
+                && (left.Modified.Nanoseconds == Mark || DirectoryPlace.IsNewName(name))
+                && Probe(place.ShortPathOf(name)) == Errno.ConnectionRefused)
+            {
+                place.Remove(name);
+            }
+        }
+    }
+
     private static UnixListener Make(string path, DirectoryPlace place, int backlog, bool ownerOnly)
     {
         int descriptor = LibC.Socket(LibC.AfUnix, LibC.SockStream | LibC.SockCloseOnExec, 0);
@@ -142,28 +168,36 @@ public sealed unsafe class UnixListener : IDisposable
         }
 
         var handle = new SafeSocketHandle(descriptor, ownsHandle: true);
-        FileStatus? made = null;
+        string name = DirectoryPlace.NewName();
+        bool isBound = false;
         try
         {
-            Bind(path, descriptor);
-            made = place.Look();
-            if (ownerOnly)
+            string own = place.ShortPathOf(name);
+            int errno = Call(own, descriptor, connect: false);
+            if (errno != 0)
             {
-                FileOwner.KeepToOwner(path);
+                throw UnixListenerException.Of(path, errno);
             }
 
-            place.SetModified(Mark);
-            made = place.Look() ?? throw new UnixListenerException("another process has removed the socket as soon as it was made");
+            isBound = true;
+            if (ownerOnly)
+            {
+                FileOwner.KeepToOwner(own);
+            }
+
+            place.SetModified(name, Mark);
+            FileStatus status = place.Look(name) ?? throw new UnixListenerException("another process has removed the socket as soon as it was made");
             var socket = new Socket(handle);
             socket.Listen(backlog);
-            return new UnixListener(place, socket, made.Value);
+            place.Put(name);
+            return new UnixListener(place, socket, status);
         }
         catch (Exception e)
         {
             handle.Dispose();
-            if (made is { } file)
+            if (isBound)
             {
-                place.TakeAway(file);
+                place.Remove(name);
             }
 
             throw e switch
@@ -172,19 +206,6 @@ public sealed unsafe class UnixListener : IDisposable
                 IOException and not UnixListenerException => new UnixListenerException(e.Message),
                 _ => e,
             };
-        }
-    }
-
-    private static void Bind(string path, int descriptor)
-    {
-        switch (Call(path, descriptor, connect: false))
-        {
-            case 0:
-                return;
-            case Errno.AddressInUse:
-                throw new UnixListenerException("another process has put something there meanwhile");
-            case var errno:
-                throw UnixListenerException.Of(path, errno);
         }
     }
 

@@ -1,10 +1,11 @@
 using ConnExporter.Commands;
 using ConnExporter.Hosting;
-using ConnExporter.Kernel;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Terminal;
 
 try
 {
+    LastWords.TakeShortagesElsewhere();
     StandardDescriptors.Ensure();
     PlainOutput.Use();
     return Ending.With(CommandLine.Run(args));

@@ -31,6 +31,7 @@ internal static class Suite
         Growth.Part,
         Allocations.Part,
         Tricks.Part,
+        Symptoms.Part,
     ];
 
     /// <summary>Runs the chosen parts.</summary>

@@ -39,6 +39,31 @@ public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
         await AccessIsKeptAsync(published);
     }
 
+    // How much the runtime sets aside for its heap follows the limit: with some it has all it needs, and none for threads. Where its own start fails (255) nothing
+    // of this program has run; it was seen to fault too (139). What may not be is an abort for a thread of its pool.
+    [FactThatNeeds("prlimit")]
+    public async Task With_little_address_space_diagnose_answers_or_says_what_it_lacks()
+    {
+        string published = await program.FileAsync();
+        int told = 0;
+        foreach (long mebibytes in (long[])[128, 192, 256, 320, 384, 448, 576, 704, 832, 960, 1088, 1536, 4096])
+        {
+            Finished run = await new Launch("diagnose", "--json", "--netns=host", "--web.listen-address=127.0.0.1:1") { Published = published, Under = ["prlimit", $"--as={mebibytes << 20}", "--core=0"] }.RunAsync();
+
+            string what = $"{mebibytes} MiB: exit {run.ExitCode}, {run.Error}";
+            (run.ExitCode is (>= 0 and <= 3) or 70 or 139 or 255).ShouldBeTrue(what);
+            if (run.ExitCode == 70)
+            {
+                // Beside it the runtime may say that its pool found no thread.
+                run.Error.Split('\n').ShouldContain(line => line.StartsWith("conn-exporter: no memory or no further thread to be had", StringComparison.Ordinal), what);
+            }
+
+            told += run.ExitCode is 139 or 255 ? 0 : 1;
+        }
+
+        told.ShouldBeGreaterThan(6, "most limits leave room for an answer, or for what is lacking");
+    }
+
     // What native code leaves out is found by what works by reflection, in another language, in another format, or in a message that is seldom seen.
     [Fact]
     public async Task It_says_what_the_build_says()

@@ -40,6 +40,56 @@ public sealed class SignalTests
         }
     }
 
+    // Whatever it has made by then is gone, and where it was killed, the next one takes what it left for its own.
+    [Theory]
+    [InlineData(LibC.SigTerm)]
+    [InlineData(LibC.SigKill)]
+    public async Task Whenever_it_is_ended_its_sockets_are_in_nobodys_way(int signal)
+    {
+        using var directory = new TemporaryDirectory();
+        string[] flags = [$"--web.listen-address=unix:{Path.Join(directory.Path, "web.sock")}", $"--web.local-socket={Path.Join(directory.Path, "diagnose.sock")}", "--netns=host"];
+        for (int milliseconds = 0; milliseconds <= 60; milliseconds++)
+        {
+            await using var ended = Daemon.Begin(new Launch(flags));
+            await Task.Delay(milliseconds);
+            (int exitCode, _) = await ended.EndByAsync(signal);
+            if (signal == LibC.SigTerm)
+            {
+                exitCode.ShouldBeOneOf(0, 128 + LibC.SigTerm);
+                Directory.GetFileSystemEntries(directory.Path).ShouldBeEmpty($"after {milliseconds} ms: {ended.Log}");
+            }
+        }
+
+        await using (var next = Daemon.Begin(new Launch(flags)))
+        {
+            (await next.ListensOrEndsAsync()).ShouldBeTrue(next.Log);
+            next.Log.ShouldNotContain("cannot ask");
+            Directory.GetFileSystemEntries(directory.Path).Length.ShouldBe(2);
+            (await next.EndByAsync(LibC.SigTerm)).ExitCode.ShouldBe(0);
+        }
+
+        Directory.GetFileSystemEntries(directory.Path).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task It_ends_while_somebody_keeps_the_directory_of_its_socket_locked()
+    {
+        using var directory = new TemporaryDirectory();
+        using System.Diagnostics.Process holder = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("flock", [directory.Path, "cat"]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        await holder.StandardInput.WriteLineAsync("held");
+        await holder.StandardInput.FlushAsync();
+        (await holder.StandardOutput.ReadLineAsync()).ShouldBe("held");
+        await using (var daemon = Daemon.Begin(new Launch($"--web.listen-address=unix:{Path.Join(directory.Path, "web.sock")}", "--netns=host")))
+        {
+            (await daemon.ListensOrEndsAsync()).ShouldBeTrue(daemon.Log);
+            daemon.Log.ShouldContain($"keeps {directory.Path} locked");
+            await EndsAsync(daemon, LibC.SigTerm);
+        }
+
+        holder.StandardInput.Close();
+        await holder.WaitForExitAsync();
+    }
+
     [Theory]
     [InlineData(LibC.SigTerm)]
     [InlineData(LibC.SigInt)]

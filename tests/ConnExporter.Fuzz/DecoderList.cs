@@ -16,6 +16,7 @@ internal static class DecoderList
         ConfigurationFiles.Settings(), ConfigurationFiles.Environment(), ConfigurationFiles.WebConfig(),
         Requests.Accept(), Requests.Authorization(), Requests.Request(),
         Questions.Lines(), Questions.Charsets(),
+        KernelTypes.Btf(),
         Documents.RecordNames(), Documents.Records(), Documents.Answers(), Documents.Responses(),
     ];
 }

@@ -99,6 +99,39 @@ public class GuestTests(Guests guests) : IClassFixture<Guests>
         }
     }
 
+    [GuestFact(Guest.Bullseye, "nft", "ip")]
+    public Task Linux_5_10_counts_each_symptom_exactly() => CheckSymptoms(Guest.Linux510Symptoms, "5.10.");
+
+    [GuestFact(Guest.Bookworm, "nft", "ip")]
+    public Task Linux_6_1_counts_each_symptom_exactly() => CheckSymptoms(Guest.Linux61Symptoms, "6.1.");
+
+    private async Task CheckSymptoms(Guest guest, string release)
+    {
+        Dictionary<string, string> result = await guests.ResultOfAsync(guest);
+        string story = result["console"] + result["lab.errors"] + result["daemon"];
+        result["steps"].TrimEnd().ShouldEndWith(" done", Case.Sensitive, story);
+        result["version"].ShouldContain("Linux version " + release, Case.Sensitive);
+
+        var page = new MetricsText(result["page"]);
+        // An emulated processor takes a minute for a thousand of each; here it is ten thousand.
+        SymptomTests.CountsAsTheLab(page, result["lab"]["ready ".Length..], "lab.service", "socket-lab", count: 1_000);
+        foreach (string hook in (string[])["states", "accept", "descriptors", "bind"])
+        {
+            page.Value("conn_symptom_hook_active", $"hook=\"{hook}\"").ShouldBe(1, hook);
+        }
+
+        int[] left = [.. result["left"].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+        left[0].ShouldBeGreaterThan(4, "programs and maps of the daemon");
+        left[1].ShouldBe(0, "after SIGKILL");
+
+        // Without the capabilities, and with the sysctl that says so besides.
+        var refused = new MetricsText(result["refused"]);
+        refused.Value("conn_collector_outcome", "collector=\"symptoms\"", "outcome=\"denied\"").ShouldBe(1, result["refused.log"]);
+        refused.Value("conn_collector_outcome", "collector=\"counters\"", "outcome=\"ok\"").ShouldBe(1);
+        refused.Rows.ShouldNotContain(row => row.Name.StartsWith("conn_connect_failures", StringComparison.Ordinal));
+        result["refused.log"].ShouldContain("CAP_BPF");
+    }
+
     private async Task Check(Guest guest, string release, string source)
     {
         Dictionary<string, string> result = await guests.ResultOfAsync(guest);
@@ -180,6 +213,9 @@ internal sealed class Guest
     public static readonly Guest Linux61WithoutTcpDiag = new(Bookworm, "tcp_diag");
     public static readonly Guest Linux510Limits = new(Bullseye) { Scene = "limits", Tools = "nft ip" };
 
+    public static readonly Guest Linux510Symptoms = new(Bullseye) { Scene = "symptoms", Tools = "nft ip" };
+    public static readonly Guest Linux61Symptoms = new(Bookworm) { Scene = "symptoms", Tools = "nft ip" };
+
     private static readonly TimeSpan PublishPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan ScenePatience = TimeSpan.FromMinutes(12);
@@ -196,7 +232,7 @@ internal sealed class Guest
     }
 
     /// <summary>All of them, the slow ones first.</summary>
-    public static IReadOnlyList<Guest> All { get; } = [Linux510Limits, Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
+    public static IReadOnlyList<Guest> All { get; } = [Linux510Limits, Linux510Symptoms, Linux61Symptoms, Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
 
     public static string Folder => Path.Join(Places.Repository, "artifacts", "guest");
 

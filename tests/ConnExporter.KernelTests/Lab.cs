@@ -7,7 +7,7 @@ namespace ConnExporter.KernelTests;
 /// <summary>A running <c>socket-lab</c>.</summary>
 internal sealed class Lab : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(180);
     private readonly Process process;
     private readonly Task<string> errors;
     private readonly long ready;

@@ -1,9 +1,10 @@
 using System.Diagnostics;
-using ConnExporter.Holders;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling.Holders;
 using Xunit.Abstractions;
 
 namespace ConnExporter.KernelTests;

@@ -66,6 +66,9 @@ internal sealed class RunningDaemon : IDisposable
         return (process.ExitCode, Stopwatch.GetElapsedTime(start));
     }
 
+    /// <summary>Waits until it is known to have ended, where somebody else has ended it.</summary>
+    public void AwaitExit() => process.WaitForExit(Patience).ShouldBeTrue(Log);
+
     public void Dispose()
     {
         // ip replaces itself by the daemon, so this is the daemon's own id.

@@ -1,8 +1,9 @@
 using System.Diagnostics;
-using ConnExporter.Holders;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling.Holders;
 using Xunit.Abstractions;
 
 namespace ConnExporter.KernelTests;

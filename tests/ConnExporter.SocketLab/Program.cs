@@ -11,6 +11,7 @@ const string Usage = """
     socket-lab dial --to 10.99.0.9 --port P --count N [--destinations D] [--processes N] [--program /bin/cat]
     socket-lab flood --limit B --count N [--listen 10.99.0.1]     stdin: again
     socket-lab churn --rate N [--milliseconds 1]     stdin: count
+    socket-lab failures --count N [--families v4,v6,mapped] [--unreachable-port P]     changes the range of ephemeral ports
     socket-lab crowd [--program /bin/cat]     stdin: make NAMESPACES BUSY PEERS LISTENERS | replace NAMESPACES
     Prints "ready {...}" when all is in place, in the network namespace it was started in, and holds it until stdin closes or SIGTERM.
     """;
@@ -41,11 +42,14 @@ try
         case "churn":
             RunChurn(arguments);
             return 0;
+        case "failures":
+            RunFailures(arguments);
+            return 0;
         case "crowd":
             RunCrowd(arguments);
             return 0;
         default:
-            throw new UsageException("mix, repair, backlog, descriptors, dial, flood, churn or crowd?");
+            throw new UsageException("mix, repair, backlog, descriptors, dial, flood, churn, failures or crowd?");
     }
 }
 catch (UsageException e)
@@ -161,6 +165,17 @@ static void RunChurn(Arguments arguments)
     arguments.RejectOthers();
     using var churn = new Churn(rate, TimeSpan.FromMilliseconds(life));
     Hold.UntilEnd(churn.ToJson(), churn.Command);
+}
+
+static void RunFailures(Arguments arguments)
+{
+    int count = arguments.Number("count");
+    int unreachablePort = arguments.Number("unreachable-port");
+    Family[] families = [.. arguments.Text("families", "v4,v6,mapped").Split(',').Select(ParseFamily)];
+    arguments.RejectOthers();
+    var failures = new Failures(count, families, unreachablePort);
+    failures.Make();
+    Hold.UntilEnd(failures.ToJson());
 }
 
 static void RunCrowd(Arguments arguments)

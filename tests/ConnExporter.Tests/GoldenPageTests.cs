@@ -2,13 +2,14 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using ConnExporter.Collectors;
-using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
-using ConnExporter.Kernel;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel.Cgroups;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.State;
 using ConnExporter.Tests.Sampling;
 using ConnExporter.Tests.Support;
 using Serilog.Core;
@@ -137,25 +138,27 @@ public partial class GoldenPageTests
         return BuildInfo().Replace(Encoding.UTF8.GetString(page.ToText(format)), "conn_exporter_build_info{version=\"0.0.0\",revision=\"\",runtime=\"\"}");
     }
 
-    private static Snapshot Sample(KernelSource kernel)
+    private static ExporterState Sample(KernelSource kernel)
     {
         var time = new StoppedClock();
-        var store = new SnapshotStore(Snapshot.Empty(time) with
+        var store = new SnapshotStore();
+        store.Update(_ => Snapshot.Empty with
         {
-            CpuBudget = ExporterOptions.DefaultCpuBudget,
-            Collectors = [.. CollectorList.All.Select(entry => new CollectorState { Name = entry.Name, Interval = entry.DefaultInterval })],
+            CpuBudget = SamplingOptions.DefaultCpuBudget,
+            Collectors = [.. CollectorList.All.Where(entry => entry.IsDefault).Select(entry => new CollectorState { Name = entry.Name, Interval = entry.DefaultInterval })],
         });
         var budget = new CpuBudget(1, time);
 
         // One sample each: the next one is a day away.
         CollectorThread[] threads =
-            [.. CollectorList.All.Select(entry => new CollectorThread(entry.Name, entry.Create(kernel, SamplingBench.Options([])), budget.Enter(TimeSpan.FromDays(1), patience: null), store, time, Logger.None))];
+            [.. CollectorList.All.Where(entry => entry.IsDefault).Select(entry => new CollectorThread(entry.Name, entry.Create(kernel, SamplingBench.Options([])), budget.Enter(TimeSpan.FromDays(1), patience: null), store, time, Logger.None))];
         threads.ShouldAllBe(thread => thread.TryStart());
         SpinWait.SpinUntil(() => store.Current.IsComplete, TimeSpan.FromSeconds(30)).ShouldBeTrue("a collector did not end its sample");
         Array.ForEach(threads, thread => thread.Stop());
         threads.ShouldAllBe(thread => thread.Join(TimeSpan.FromSeconds(10)));
         DiagnosisReport report = new Diagnostician(RuleList.All, new Thresholds(), time, (rule, e) => throw new InvalidOperationException(rule, e)).Look(store.Current);
-        return store.Current with { Report = report, Collectors = [.. store.Current.Collectors.Select(state => state with { CpuTime = TimeSpan.Zero, Interval = IntervalOf(state.Name) })] };
+        Snapshot sampled = store.Current with { Collectors = [.. store.Current.Collectors.Select(state => state with { CpuTime = TimeSpan.Zero, Interval = IntervalOf(state.Name) })] };
+        return new ExporterState(sampled) { Report = report, Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) };
     }
 
     private static TimeSpan IntervalOf(string collector) => CollectorList.All.First(entry => entry.Name == collector).DefaultInterval;

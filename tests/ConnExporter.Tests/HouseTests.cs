@@ -2,9 +2,9 @@ using System.Collections;
 using System.Collections.Immutable;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Metrics;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests;
@@ -31,13 +31,12 @@ public class HouseTests
         Sources.Where(file => file.Mentions(@"\b(LibraryImport|DllImport)\b")).Select(file => file.Path).ShouldBe(["src/ConnExporter.Kernel/LibC.cs"]);
 
     [Theory]
-    [InlineData("Collectors")]
-    [InlineData("Resources")]
-    [InlineData("Diagnosis")]
-    [InlineData("Metrics")]
+    [InlineData("ConnExporter.Sampling/Collectors")]
+    [InlineData("ConnExporter.Diagnosis")]
+    [InlineData("ConnExporter/Metrics")]
     public void What_turns_readings_into_series_does_no_io_of_its_own(string room) =>
         Offences(
-            Sources.Where(file => file.Path.StartsWith($"src/ConnExporter/{room}/", StringComparison.Ordinal)),
+            Sources.Where(file => file.Path.StartsWith($"src/{room}/", StringComparison.Ordinal)),
             @"(?<![\w.])(File|Directory|Process|Console|Environment)\.|\bnew (Socket|FileStream|StreamReader|StreamWriter|TcpClient|HttpClient)\b|\busing System\.(IO;|Net\.Sockets|Net\.Http|Diagnostics;)")
             .ShouldBeEmpty();
 
@@ -79,7 +78,7 @@ public class HouseTests
         typeof(ShellCommand).GetConstructors().ShouldBeEmpty();
         typeof(ShellCommand).GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic).Where(method => method.ReturnType == typeof(ShellCommand)).Select(method => method.Name)
             .ShouldBe([nameof(ShellCommand.Of)], "no conversion from text");
-        SourceFile[] rules = [.. Sources.Where(file => file.Path.StartsWith("src/ConnExporter/Diagnosis/", StringComparison.Ordinal) && !file.Path.EndsWith("/ShellCommand.cs", StringComparison.Ordinal))];
+        SourceFile[] rules = [.. Sources.Where(file => file.Path.StartsWith("src/ConnExporter.Diagnosis/", StringComparison.Ordinal) && !file.Path.EndsWith("/ShellCommand.cs", StringComparison.Ordinal))];
         rules.Count(file => file.Mentions(@"\bShellCommand\.Of\(")).ShouldBeGreaterThan(10);
 
         // An argument may have a value in it, as name=value; with a blank as well it would be several.
@@ -173,6 +172,23 @@ public class HouseTests
 
         named.Length.ShouldBeGreaterThan(10);
         named.Except(tests).ShouldBeEmpty("no such tests");
+    }
+
+    // A newcomer goes by these two.
+    [Fact]
+    public void The_map_has_every_folder_and_every_path_on_it_is_there()
+    {
+        string map = Read("docs/architecture.md");
+        string[] folders = [.. Sources.Select(file => Path.GetDirectoryName(file.Path)!["src/".Length..]).Distinct()];
+        string[] rooms = [.. Regex.Matches(map, @"(?m)^\| `(?<path>[\w./]+)` \|", RegexOptions.ExplicitCapture).Select(row => row.Groups["path"].Value)];
+        string[] files = [.. Regex.Matches(map, @"`(?<path>ConnExporter[\w.]*/[\w./]+\.cs)`", RegexOptions.ExplicitCapture).Select(path => path.Groups["path"].Value)];
+        string[] touched = [.. Regex.Matches(Read("CONTRIBUTING.md"), @"`(?<path>(src|docs)/[\w./]+)`", RegexOptions.ExplicitCapture).Select(path => path.Groups["path"].Value)];
+
+        rooms.Order(StringComparer.Ordinal).ShouldBe(folders.Where(folder => folder != "ConnExporter").Order(StringComparer.Ordinal));
+        files.Length.ShouldBeGreaterThan(6);
+        files.Where(path => !File.Exists(Path.Join(Root, "src", path))).ShouldBeEmpty();
+        touched.Length.ShouldBeGreaterThan(15);
+        touched.Where(path => !Path.Exists(Path.Join(Root, path))).ShouldBeEmpty();
     }
 
     [Fact]

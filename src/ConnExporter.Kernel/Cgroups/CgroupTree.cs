@@ -46,6 +46,7 @@ public sealed unsafe class CgroupTree : IDisposable
     private bool complete;
     private int failures;
     private int pause;
+    private int foundLate;
 
     /// <summary>A tree that is not read yet.</summary>
     /// <param name="proc">The proc file system; its <c>self/mountinfo</c> says where the tree is.</param>
@@ -75,6 +76,12 @@ public sealed unsafe class CgroupTree : IDisposable
         walked = pause > 0;
         pause = Math.Max(0, pause - 1);
         complete = false;
+        if (!walked && pods is not null && pods.FoundLate() is var late && late != foundLate)
+        {
+            // Of some it is known only now what they are called.
+            foundLate = late;
+            byId.Clear();
+        }
     }
 
     /// <summary>Finds a cgroup by id; walks the tree if that is due.</summary>

@@ -10,7 +10,8 @@ namespace ConnExporter.Kernel.Cgroups;
 public sealed record Container(string Engine, string Id, string? PodUid)
 {
     private const int ShortLength = 12;
-    private const string PodPrefix = "pod ";
+    /// <summary>How the name of a container in a pod begins. The blank is ours: what follows is one word.</summary>
+    public const string PodPrefix = "pod ";
     private const int IdLength = 64;
     private const int LongestUid = 64;
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);

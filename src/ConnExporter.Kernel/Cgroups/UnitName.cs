@@ -11,6 +11,9 @@ public static class UnitName
     /// <summary>What belongs to no unit: kernel threads, and processes on hosts without systemd.</summary>
     public const string None = "none";
 
+    // As the kernel marks the path of a cgroup that was removed.
+    private const string Deleted = " (deleted)";
+
     private const int LongestPlainName = 64;
     private const int LongestUnit = 255;
     private const int LongestNested = 512;
@@ -30,12 +33,15 @@ public static class UnitName
     {
         ArgumentNullException.ThrowIfNull(name);
         int dot = name.LastIndexOf('.');
-        return dot > 0 && name.Length <= LongestUnit && !name.AsSpan().ContainsAnyExcept(OfUnits) && name[0] != '@' && (Suffixes.Contains(name[dot..]) || name[dot..] == ".slice");
+        return dot > 0 && name.Length <= LongestUnit && !name.AsSpan().ContainsAnyExcept(OfUnits) && name[0] != '@' && !IsTemplate(name, dot) && (Suffixes.Contains(name[dot..]) || name[dot..] == ".slice");
     }
+
+    // foo@.service: nothing runs by it, and systemctl would take it for the file that instances are made of.
+    private static bool IsTemplate(string name, int dot) => name[dot - 1] == '@' && name.IndexOf('@', StringComparison.Ordinal) == dot - 1;
 
     /// <summary>A name as people gave it, for texts: systemd writes what may not be in a unit's name as <c>\xHH</c> (systemd-escape(1)). Commands and labels keep the name.</summary>
     /// <param name="name">Such as <c>machine-qemu\x2d1\x2dweb.scope</c>.</param>
-    /// <returns>Such as <c>machine-qemu-1-web.scope</c>; the name itself where nothing is escaped, or not all of it is text.</returns>
+    /// <returns>Such as <c>machine-qemu-1-web.scope</c>; the name itself where nothing is escaped, where not all of it is text, and where it has blanks, which would end a word of a text.</returns>
     public static string Readable(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -59,7 +65,7 @@ public static class UnitName
         }
 
         string text = Utf8Text.Of(bytes[..length]);
-        return text.Any(character => char.IsControl(character) || character == '\ufffd') ? name : text;
+        return text.Any(character => char.IsControl(character) || char.IsWhiteSpace(character) || character == '\ufffd') ? name : text;
     }
 
     /// <summary>Reads <c>/proc/PID/cgroup</c> (cgroups(7)) and names the unit.</summary>
@@ -91,14 +97,16 @@ public static class UnitName
                 continue;
             }
 
-            // A process that ends can outlive its cgroup (kernel/cgroup/cgroup.c:proc_cgroup_show).
-            ReadOnlySpan<byte> deleted = " (deleted)"u8;
+            // A process that ends can outlive its cgroup (kernel/cgroup/cgroup.c:proc_cgroup_show); whoever makes one can call it so too. No unit has the
+            // name then, whichever it is: by the one without it systemctl may know another, or none.
             ReadOnlySpan<byte> controllers = line.Slice(first + 1, second);
             ReadOnlySpan<byte> path = line[(first + second + 2)..];
-            path = FromRoot(path.EndsWith(deleted) ? path[..^deleted.Length] : path, above);
+            string end = path.EndsWith(" (deleted)"u8) ? Deleted : "";
+            path = FromRoot(path[..^end.Length], above);
             bool whole = controllers.IsEmpty || controllers.SequenceEqual("name=systemd"u8);
-            if (UnitOrContainer(path, pods) is { } name)
+            if (UnitOrContainer(path, pods) is { } found)
             {
+                string name = found + end;
                 if (whole)
                 {
                     return name;
@@ -108,7 +116,7 @@ public static class UnitName
             }
             else if (PlainName(path) is { } other && (whole || plain is null))
             {
-                plain = other;
+                plain = other + end;
             }
         }
 

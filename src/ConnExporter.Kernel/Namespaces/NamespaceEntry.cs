@@ -16,3 +16,18 @@ public sealed record NamespaceEntry(ulong Id, string Name, int ProcessId, string
     /// <summary>The bytes of a path that are no UTF-8, by which alone it can be opened; null for all others.</summary>
     public byte[]? RawPath { get; init; }
 }
+
+/// <summary>The processes of a network namespace.</summary>
+/// <param name="Count">How many were seen.</param>
+/// <param name="Name">The name of one of them, the lowest number.</param>
+/// <param name="Unit">Its unit or container, <see cref="Cgroups.UnitName.None"/> where it has none.</param>
+/// <param name="ProcessId">Its number.</param>
+/// <param name="StartTicks">When it started, in ticks after boot.</param>
+public sealed record NamespaceInhabitants(int Count, string Name, string Unit, int ProcessId, ulong StartTicks)
+{
+    /// <summary>Whether all have that name.</summary>
+    public bool IsOneName { get; init; }
+
+    /// <summary>Whether all are of that unit.</summary>
+    public bool IsOneUnit { get; init; }
+}

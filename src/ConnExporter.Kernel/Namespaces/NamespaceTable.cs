@@ -1,5 +1,6 @@
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 
 namespace ConnExporter.Kernel.Namespaces;
 
@@ -13,6 +14,12 @@ namespace ConnExporter.Kernel.Namespaces;
 /// </remarks>
 public sealed class NamespaceTable : IDisposable
 {
+    // Processes of a namespace that are looked at to tell whose it is.
+    private const int Described = 32;
+
+    // What we call our own, and what is the whole host's: a container of that name is told from them by its number.
+    private static readonly string[] Reserved = [KernelSource.OwnNamespace, "host"];
+
     private readonly ProcFs proc;
     private readonly PodNames? pods;
     private readonly ProcessTable processes;
@@ -95,6 +102,17 @@ public sealed class NamespaceTable : IDisposable
             }
 
             // Pids come in ascending order. The process that was chosen once stays chosen: after pids have wrapped the lowest need not be the first.
+            place.Count = place.Round == round ? place.Count + 1 : 1;
+            if (place.Round != round)
+            {
+                place.Pids.Clear();
+            }
+
+            if (place.Pids.Count < Described)
+            {
+                place.Pids.Add(pid);
+            }
+
             place.Replacement = place.Round == round ? place.Replacement : pid;
             place.IsThere = (place.Round == round && place.IsThere) || pid == place.ProcessId;
             place.Round = round;
@@ -175,7 +193,7 @@ public sealed class NamespaceTable : IDisposable
         }
 
         // Whoever has a name keeps it; of the new ones the first gets the plain one.
-        var taken = names.Values.Select(naming => naming.Name).Append(KernelSource.OwnNamespace).ToHashSet(StringComparer.Ordinal);
+        var taken = names.Values.Select(naming => naming.Name).Concat(Reserved).ToHashSet(StringComparer.Ordinal);
         foreach (Found entry in found.Where(entry => !names.ContainsKey(entry.Id)))
         {
             string name = taken.Add(entry.Base) ? entry.Base : $"{entry.Base}-{entry.Id}";
@@ -184,6 +202,43 @@ public sealed class NamespaceTable : IDisposable
         }
 
         return [.. found.Select(entry => new NamespaceEntry(entry.Id, names[entry.Id].Name, entry.ProcessId, entry.Path) { RawPath = entry.RawPath })];
+    }
+
+    /// <summary>Who was in a namespace when it was found last.</summary>
+    /// <param name="entry">The namespace, as it was found last.</param>
+    /// <returns>Null where nobody is, or nobody may be seen.</returns>
+    public NamespaceInhabitants? Describe(NamespaceEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        if (inhabited.Values.FirstOrDefault(place => place.ProcessId == entry.ProcessId) is not { Pids: { Count: > 0 } pids } place)
+        {
+            return null;
+        }
+
+        var seen = new List<(string Name, string Unit, int Pid, ulong StartTicks)>(pids.Count);
+        foreach (int pid in pids)
+        {
+            // Gone meanwhile, as a rule.
+            if (processes.ReadFile(pid, "stat"u8, out ReadOnlySpan<byte> content) == ProcessAccess.Ok && !content.IsEmpty)
+            {
+                var stat = ProcessStat.Parse("PID/stat", content, out ReadOnlySpan<byte> name);
+                string text = Utf8Text.Of(name);
+                seen.Add((text, Unit(pid) ?? UnitName.None, pid, stat.StartTicks));
+            }
+        }
+
+        if (seen.Count == 0)
+        {
+            return null;
+        }
+
+        // Of those beyond the bound nothing is said: then they have nothing in common.
+        bool isAll = place.Count == pids.Count;
+        return new NamespaceInhabitants(place.Count, seen[0].Name, seen[0].Unit, seen[0].Pid, seen[0].StartTicks)
+        {
+            IsOneName = isAll && seen.TrueForAll(one => one.Name == seen[0].Name),
+            IsOneUnit = isAll && seen[0].Unit != UnitName.None && seen.TrueForAll(one => one.Unit == seen[0].Unit),
+        };
     }
 
     private string? Unit(int pid)
@@ -201,6 +256,10 @@ public sealed class NamespaceTable : IDisposable
         public int Replacement { get; set; }
 
         public bool IsThere { get; set; }
+
+        public int Count { get; set; }
+
+        public List<int> Pids { get; } = [];
 
         public uint Round { get; set; }
     }

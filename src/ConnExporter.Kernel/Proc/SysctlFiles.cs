@@ -19,6 +19,9 @@ public sealed unsafe class SysctlFiles
     // systemd reads it only where a link in sysctl.d leads to it, as Debian has one; procps reads it in any case, and last.
     private const string Classic = "/etc/sysctl.conf";
 
+    // As many as the kernel follows (path_resolution(7)).
+    private const int MostLinks = 40;
+
     private const char NotText = '\ufffd';
 
     private readonly string root;
@@ -69,7 +72,7 @@ public sealed unsafe class SysctlFiles
         {
             try
             {
-                foreach (string path in Directory.EnumerateFileSystemEntries(InRoot(directory), "*.conf"))
+                foreach (string path in Directory.EnumerateFileSystemEntries(InRoot(Follow(directory)), "*.conf"))
                 {
                     string name = Path.GetFileName(path);
                     byName.TryAdd(name, $"{directory}/{name}");
@@ -88,19 +91,63 @@ public sealed unsafe class SysctlFiles
         return byName.Values;
     }
 
-    // What a link of the host leads to is below the same root.
-    private string Follow(string file)
+    // What a link of the host leads to is below the same root, link by link and in every part of the path: the kernel would take it from ours.
+    private string Follow(string path)
+    {
+        var done = new Stack<string>();
+        var rest = new Stack<string>(Parts(path));
+        int links = 0;
+        while (rest.TryPop(out string? part))
+        {
+            if (part == "..")
+            {
+                // Above the root is the root.
+                done.TryPop(out _);
+                continue;
+            }
+
+            string here = $"{(done.Count > 0 ? "/" : "")}{string.Join('/', done.Reverse())}/{part}";
+            if (LinkAt(here) is not { } target)
+            {
+                done.Push(part);
+                continue;
+            }
+
+            if (++links > MostLinks)
+            {
+                // Opening it follows no link.
+                return here;
+            }
+
+            if (target.StartsWith('/'))
+            {
+                done.Clear();
+            }
+
+            foreach (string next in Parts(target))
+            {
+                rest.Push(next);
+            }
+        }
+
+        return "/" + string.Join('/', done.Reverse());
+    }
+
+    private string? LinkAt(string path)
     {
         try
         {
-            return new FileInfo(InRoot(file)).LinkTarget is { } target ? Path.GetFullPath(target, Path.GetDirectoryName(file)!) : file;
+            return new FileInfo(InRoot(path)).LinkTarget;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Reading it tells why.
-            return file;
+            return null;
         }
     }
+
+    // The last one first.
+    private static IEnumerable<string> Parts(string path) => path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".").Reverse();
 
     private byte[] ReadFile(string file)
     {
@@ -109,7 +156,7 @@ public sealed unsafe class SysctlFiles
         int descriptor;
         fixed (byte* bytes = path)
         {
-            descriptor = LibC.OpenAt(LibC.AtFdCwd, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec | LibC.OpenNonBlock);
+            descriptor = LibC.OpenAt(LibC.AtFdCwd, bytes, LibC.OpenReadOnly | LibC.OpenCloseOnExec | LibC.OpenNonBlock | LibC.NoFollowFlag);
         }
 
         if (descriptor < 0)

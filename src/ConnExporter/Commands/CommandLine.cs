@@ -6,6 +6,7 @@ using System.CommandLine.Parsing;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
+using ConnExporter.State;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 
@@ -19,6 +20,7 @@ internal static class CommandLine
     // Nothing is read from a file that an argument names with an @: what begins so is text, such as a line of multilog.
     private static readonly ParserConfiguration Text = new() { ResponseFileTokenReplacer = null };
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON; the schema is in docs/diagnosis-json.md." };
+    private static readonly Option<bool> Print = new("--print") { Description = "Print every setting that would be in force as a configuration file has it, with the flag, variable or line that says so." };
     private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
     private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
     private static readonly Argument<string[]> Asked = new("TEXT") { Description = "As many words as it takes; - reads standard input. Without any: lists the topics.", Arity = ArgumentArity.ZeroOrMore };
@@ -60,7 +62,11 @@ internal static class CommandLine
         };
         root.Subcommands.Add(new Command("serve", "Sample and serve the metrics page until told to stop (the default).") { Action = new CommandAction(Serve) });
         root.Subcommands.Add(new Command("metrics", "Print one metrics page to standard output.") { Action = new CommandAction(MetricsCommand.Run) });
-        root.Subcommands.Add(new Command("check-config", "Check flags, environment and configuration file, and say what would be in force.") { Action = new CommandAction(sources => CheckConfigCommand.Run(sources)) });
+        root.Subcommands.Add(new Command("check-config", "Check flags, environment and configuration file, and say what would be in force.")
+        {
+            Options = { Print },
+            Action = new CommandAction((sources, parsed) => CheckConfigCommand.Run(sources, print: parsed.GetValue(Print))),
+        });
         root.Subcommands.Add(new Command("diagnose", "Look at this host once: what is running out, who holds it, when it will be gone, what to do. Ends with 0 (nothing), 1 (warning), 2 (critical), 3 (could not tell).")
         {
             Options = { Json, Watch, Lang },

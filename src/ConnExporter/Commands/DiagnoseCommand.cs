@@ -2,12 +2,16 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using ConnExporter.Census;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Hosting;
+using ConnExporter.Json;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Census;
+using ConnExporter.State;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 
@@ -16,11 +20,8 @@ namespace ConnExporter.Commands;
 /// <summary><c>diagnose</c>: looks at this host once and says what is running out, who holds it and what to do. Needs no daemon, and asks one for its history where it runs.</summary>
 internal static class DiagnoseCommand
 {
-    // Rates take two samples; the collectors of counters and listeners read once a second.
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(5);
     private static readonly string[] FromConntrack = ["conntrack_exhausting", "conntrack_dropping", "nat_ports_exhausting", "conntrack_insertions_failing"];
-    private static readonly string[] Twice = ["counters", "listeners", "conntrack", "neighbours"];
     private static readonly JsonWriterOptions JsonOptions = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Runs it.</summary>
@@ -62,9 +63,8 @@ internal static class DiagnoseCommand
     private static ReadOnlyMemory<byte> Look(ExporterOptions options, TextBook book)
     {
         TimeProvider time = TimeProvider.System;
-        long start = time.GetTimestamp();
         var defects = new List<NotSeen>();
-        using var sampling = new OneShotSampling(options, time, Serilog.Core.Logger.None);
+        using var sampling = new OneShotSampling(SecondLook.ReadSoonAgain(options), time, Serilog.Core.Logger.None);
         var running = RunningExporter.Ask(options, book.Language.Tag(), time.GetUtcNow());
         Thresholds atOnce = options.Thresholds with { For = TimeSpan.Zero, Linger = TimeSpan.Zero };
         var diagnostician = new Diagnostician(RuleList.All, atOnce, time, (rule, e) => defects.Add(new NotSeen(rule, $"a defect in this program, please report it: {e.Message}")));
@@ -74,10 +74,10 @@ internal static class DiagnoseCommand
         Snapshot first = sampling.Wait();
         diagnostician.Look(first);
         defects.Clear();
-        Snapshot second = sampling.Wait(now => time.GetElapsedTime(start) > BetweenLooks && Twice.All(name => IsNewer(now, first, name)));
-        Snapshot snapshot = second with { Report = diagnostician.Look(second) };
-        var notSeen = new List<NotSeen>([.. NotSeen.Of(snapshot, book), .. defects, .. MissingHistory(running, options, book)]);
-        return Document(snapshot, book, notSeen, ReadConntrack(options, snapshot.Report, notSeen), running);
+        Snapshot second = sampling.Wait(now => SecondLook.IsDue(first, now, time));
+        var state = new ExporterState(second) { Report = SecondLook.NoteReadOnce(first, second, diagnostician.Look(second), time) };
+        var notSeen = new List<NotSeen>([.. NotSeen.Of(state, book), .. defects, .. MissingHistory(running, options, book)]);
+        return Document(state, book, notSeen, ReadConntrack(options, state.Report, notSeen), running);
     }
 
     // A table of the host's size takes most of a second: only where it is what runs out.
@@ -97,12 +97,6 @@ internal static class DiagnoseCommand
             notSeen.Add(new NotSeen("conntrack", e.Message));
             return null;
         }
-    }
-
-    private static bool IsNewer(Snapshot now, Snapshot before, string collector)
-    {
-        int index = now.IndexOf(collector);
-        return index < 0 || now.Collectors[index].Outcome != Outcome.Ok || now.Collectors[index].LastSuccessTimestamp != before.Collectors[before.IndexOf(collector)].LastSuccessTimestamp;
     }
 
     private static IEnumerable<NotSeen> MissingHistory(RunningExporter running, ExporterOptions options, TextBook book)
@@ -133,9 +127,9 @@ internal static class DiagnoseCommand
     }
 
     // The running exporter knows since when, and what takes longer than a look.
-    private static ReadOnlyMemory<byte> Document(Snapshot snapshot, TextBook book, IEnumerable<NotSeen> notSeen, ConntrackTop? conntrack, RunningExporter running)
+    private static ReadOnlyMemory<byte> Document(ExporterState state, TextBook book, IEnumerable<NotSeen> notSeen, ConntrackTop? conntrack, RunningExporter running)
     {
-        DiagnosisReport report = snapshot.Report!;
+        DiagnosisReport report = state.Report!;
         ImmutableArray<Finding> findings =
         [
             .. report.Findings.Select(running.Date),
@@ -149,7 +143,7 @@ internal static class DiagnoseCommand
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, JsonOptions))
         {
-            ReportJson.Write(json, snapshot with { Report = report with { Findings = findings } }, HostName.Current, book, notSeen, conntrack, slow);
+            ReportJson.Write(json, state with { Report = report with { Findings = findings } }, HostName.Current, book, notSeen, conntrack, slow);
         }
 
         return buffer.WrittenMemory;

@@ -2,6 +2,7 @@ using ConnExporter.Configuration;
 using ConnExporter.Explain;
 using ConnExporter.Hosting;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 

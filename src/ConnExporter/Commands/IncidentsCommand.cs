@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -6,6 +7,7 @@ using System.Text.Json;
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Incidents;
+using ConnExporter.Sampling;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 
@@ -125,19 +127,10 @@ internal static class IncidentsCommand
     // What cannot be read is listed as what it is.
     private static string Findings(IncidentStore store, Incident incident)
     {
-        try
-        {
-            return store.Read(incident.Worst, root => string.Join(", ", FindingsOf(root)));
-        }
-        catch (IncidentException e)
-        {
-            return $"({Visible.Of(e.Message)})";
-        }
+        (ImmutableArray<ImmutableArray<string>> found, string? unreadable) = IncidentFindings.Of(store, incident);
+        IEnumerable<string> said = found.Where(IncidentFindings.IsBad).Select(finding => $"{IncidentFindings.Value(finding, "finding")} ({IncidentFindings.Value(finding, "instance")})");
+        return Visible.Of(string.Join(", ", unreadable is null ? said : said.Append($"({unreadable})")));
     }
-
-    private static IEnumerable<string> FindingsOf(JsonElement root) => root.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
-        .Where(finding => finding.GetProperty("severity").GetString() != "info")
-        .Select(finding => Visible.Of($"{finding.GetProperty("finding").GetString()} ({finding.GetProperty("instance").GetString()})"));
 
     private static string Text(IncidentStore store, Incident incident, IncidentRecord record, Language? language)
     {

@@ -1,11 +1,12 @@
 using System.Text;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Hosting;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Terminal;
-using ConnExporter.Texts;
 using Serilog;
 
 namespace ConnExporter.Commands;
@@ -17,13 +18,14 @@ internal static class MetricsCommand
     {
         ExporterOptions options = sources.Load();
         TimeProvider time = TimeProvider.System;
+        DateTimeOffset loadedAt = time.GetUtcNow();
         using Logging logging = new(options, Environment.GetEnvironmentVariable);
         ILogger log = logging.Logger;
         using var sampling = new OneShotSampling(options, time, log);
         Snapshot snapshot = sampling.Wait();
         var diagnosis = new Diagnostician(RuleList.All, options.Thresholds, time, (rule, e) => log.Error(e, "Rule {Rule} failed: a defect in this program", rule));
         var page = new ExpositionWriter();
-        MetricsPage.Write(page, snapshot with { Report = diagnosis.Look(snapshot) });
+        MetricsPage.Write(page, new ExporterState(snapshot) { Report = diagnosis.Look(snapshot), Configuration = new ConfigurationState(LastReloadOk: true, loadedAt) });
         ReadOnlySpan<byte> text = page.ToText(ExpositionFormat.Text);
         if (!Console.IsOutputRedirected)
         {

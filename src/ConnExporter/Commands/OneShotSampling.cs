@@ -1,8 +1,7 @@
-using ConnExporter.Collectors;
 using ConnExporter.Configuration;
-using ConnExporter.Hosting;
-using ConnExporter.Kernel;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 using Serilog;
 
 namespace ConnExporter.Commands;
@@ -14,7 +13,6 @@ internal sealed class OneShotSampling : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
 
-    private readonly SystemdNotifier systemd;
     private readonly SnapshotStore store;
     private readonly Sampler sampler;
     private readonly TimeProvider time;
@@ -24,9 +22,8 @@ internal sealed class OneShotSampling : IDisposable
     public OneShotSampling(ExporterOptions options, TimeProvider time, ILogger log)
     {
         this.time = time;
-        systemd = new SystemdNotifier(_ => null, time, log);
-        store = new SnapshotStore(Snapshot.Empty(time));
-        sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath, options.RootPath), time, systemd, log);
+        store = new SnapshotStore();
+        sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath, options.RootPath), time, log);
         sampler.Apply(options with { Census = options.Census with { AllAtOnce = true } });
         start = time.GetTimestamp();
     }
@@ -51,6 +48,5 @@ internal sealed class OneShotSampling : IDisposable
     {
         sampler.StopCollectors();
         sampler.Dispose();
-        systemd.Dispose();
     }
 }

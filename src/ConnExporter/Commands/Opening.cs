@@ -1,6 +1,7 @@
 using ConnExporter.Configuration;
 using ConnExporter.Hosting;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Web;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -9,7 +10,7 @@ using Microsoft.Extensions.Hosting;
 namespace ConnExporter.Commands;
 
 /// <summary>What comes between listening and being ready. Only then the lifetime tells the service manager.</summary>
-internal sealed class Opening(ExporterOptions options, WebServer web, SnapshotStore store, Sampler sampler, AskedThread reloading, Logging logging, IServer server) : IHostedLifecycleService, IDisposable
+internal sealed class Opening(ExporterOptions options, WebServer web, StateStore store, Sampler sampler, AskedThread reloading, Logging logging, IServer server) : IHostedLifecycleService, IDisposable
 {
     private WebWatch? watch;
 

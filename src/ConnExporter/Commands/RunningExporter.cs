@@ -4,9 +4,10 @@ using System.Net.Sockets;
 using System.Text.Json;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Json;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Proc;
-using ConnExporter.Resources;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 

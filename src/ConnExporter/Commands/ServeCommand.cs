@@ -1,13 +1,17 @@
 using System.Text;
-using ConnExporter.Collectors;
+using SystemdNotifier = ConnExporter.Hosting.SystemdNotifier;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Hosting;
 using ConnExporter.Incidents;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.State;
 using ConnExporter.Web;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
@@ -18,7 +22,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Systemd;
 using Serilog;
-using SystemdNotifier = ConnExporter.Hosting.SystemdNotifier;
 
 namespace ConnExporter.Commands;
 
@@ -30,14 +33,17 @@ internal static class ServeCommand
 
     public static int Run(ConfigurationSources sources)
     {
+        // Before anything else: what is made from here on is removed at the end.
+        var signals = Signals.Take();
         ExporterOptions options = sources.Load();
+        options.Recorder.RefuseRelative();
         TimeProvider time = TimeProvider.System;
         using Logging logging = new(options, Environment.GetEnvironmentVariable);
         using var systemd = new SystemdNotifier(Environment.GetEnvironmentVariable, time, logging.Logger);
-        var store = new SnapshotStore(Snapshot.Empty(time));
+        var store = new StateStore(time);
         var registry = new MetricRegistry();
         var durations = new Durations(registry);
-        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath, options.RootPath), time, systemd, logging.Logger, durations);
+        using var sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath, options.RootPath), time, logging.Logger, durations.OfSamples, systemd.Ping);
         var diagnostician = new Diagnostician(
             RuleList.All, options.Thresholds, time, (rule, e) => logging.Logger.Error(e, "Rule {Rule} failed, a defect in this program; its finding is left out", rule));
         using var recorder = new FlightRecorder(options.Recorder, diagnostician, options.Recorder.DirectoryToWrite(Environment.GetEnvironmentVariable), ReadKernel(options, "osrelease") ?? "unknown", ReadKernel(options, "random/boot_id"), time, logging.Logger);
@@ -47,9 +53,15 @@ internal static class ServeCommand
         StatusRoutes page = Page(options, store, diagnostician, recorder, disk, time);
         try
         {
-            using var web = new WebServer(options, time, logging.Logger);
+            using var web = new WebServer(options, time, logging.Logger, signals.End);
             var endpoints = new Endpoints(options.TelemetryPath, store, new MetricsPage(store, registry), page, options.HasPage);
-            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, host => web.AddTo(host, endpoints.HandleAsync, durations)).GetAwaiter().GetResult();
+            return RunHost(options, logging, systemd, store, sampler, diagnosis, reload, web, signals, host => web.AddTo(host, endpoints.HandleAsync, durations)).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException) when (signals.End.IsCancellationRequested)
+        {
+            // Told to end before it had begun.
+            logging.Logger.Information("conn-exporter ends");
+            return ExitCode.Ok;
         }
         catch (AccessFilesException e)
         {
@@ -63,7 +75,7 @@ internal static class ServeCommand
         }
     }
 
-    private static StatusRoutes Page(ExporterOptions options, SnapshotStore store, Diagnostician diagnostician, FlightRecorder recorder, DiskThread? disk, TimeProvider time)
+    private static StatusRoutes Page(ExporterOptions options, StateStore store, Diagnostician diagnostician, FlightRecorder recorder, DiskThread? disk, TimeProvider time)
     {
         var site = new PageSite(HostName.Current, options.TelemetryPath) { HasIncidents = recorder.Store is not null };
         return new StatusRoutes(new StatusSite(store, diagnostician, time, site), disk is not null ? new IncidentPages(recorder.Store!, disk) : null);
@@ -84,7 +96,7 @@ internal static class ServeCommand
     }
 
     private static async Task<int> RunHost(
-        ExporterOptions options, Logging logging, SystemdNotifier systemd, SnapshotStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, Action<IWebHostBuilder> serve)
+        ExporterOptions options, Logging logging, SystemdNotifier systemd, StateStore store, Sampler sampler, DiagnosisLoop diagnosis, ConfigurationReload reload, WebServer web, Signals signals, Action<IWebHostBuilder> serve)
     {
         BackgroundService[] background = [sampler, diagnosis, new StartMemory(logging.Logger)];
 
@@ -112,7 +124,6 @@ internal static class ServeCommand
                 // Always, not by UseSystemd(): that looks for a parent of the name systemd, which not every service manager has.
                 services.AddSingleton<ISystemdNotifier>(systemd);
                 services.AddSingleton<IHostLifetime, SystemdLifetime>();
-                services.AddHostedService(provider => new Signals(provider.GetRequiredService<IHostApplicationLifetime>(), () => _ = reloading.Ask()));
                 services.AddHostedService(provider => new Opening(options, web, store, sampler, reloading, logging, provider.GetRequiredService<IServer>()));
                 foreach (BackgroundService service in background)
                 {
@@ -121,8 +132,11 @@ internal static class ServeCommand
             })
             .Build();
 
+        IHostApplicationLifetime lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
+        using IDisposable handed = signals.HandTo(lifetime, () => _ = reloading.Ask());
         try
         {
+            signals.End.ThrowIfCancellationRequested();
             await host.StartAsync();
         }
         catch (ListenException e)
@@ -131,13 +145,12 @@ internal static class ServeCommand
             await Console.Error.WriteLineAsync($"conn-exporter: {e.Message}");
             return ExitCode.CannotBind;
         }
-        catch (OperationCanceledException) when (host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
             // Told to end before it had begun.
             logging.Logger.Information("conn-exporter ends");
             return ExitCode.Ok;
         }
-
         return await BackgroundEnd.WaitAsync(host, background, logging.Logger);
     }
 }

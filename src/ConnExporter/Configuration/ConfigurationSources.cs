@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Collections.Immutable;
-using ConnExporter.Collectors;
-using ConnExporter.Incidents;
+using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Configuration;
 
@@ -10,6 +10,7 @@ internal sealed class ConfigurationSources
 {
     private readonly IReadOnlyList<Given> flags;
     private readonly IReadOnlyList<Given> variables;
+    private readonly IDictionary environment;
 
     /// <summary>Settings from flags and environment.</summary>
     /// <param name="flags">What the command line gave.</param>
@@ -18,8 +19,13 @@ internal sealed class ConfigurationSources
     public ConfigurationSources(IReadOnlyList<Given> flags, IDictionary environment)
     {
         this.flags = flags;
+        this.environment = environment;
         variables = [.. Variables(environment)];
     }
+
+    /// <summary>A variable of the environment, such as the <c>RUNTIME_DIRECTORY</c> of systemd.</summary>
+    /// <returns>Null where it is not set.</returns>
+    public string? Variable(string name) => environment[name] as string;
 
     /// <summary>Whether it is left open where the settings are from: no variable sets any, and no flag names a file.</summary>
     public bool IsOpen => variables.Count == 0 && FilePath is null;
@@ -44,16 +50,11 @@ internal sealed class ConfigurationSources
             Check(value);
         }
 
-        // The first source that names a setting decides it alone: lists are not merged.
-        ILookup<string, Given> given = new[] { flags, variables, file }
-            .SelectMany((source, rank) => source.GroupBy(value => value.Setting.Key, (key, values) => (key, rank, values: values.ToList())))
-            .GroupBy(list => list.key)
-            .SelectMany(lists => lists.MinBy(list => list.rank).values)
-            .ToLookup(value => value.Setting.Key);
+        ILookup<string, Given> given = Decide(file);
 
-        return new ExporterOptions
+        var options = new ExporterOptions
         {
-            ListenAddresses = ListenAddresses(All(given, "web.listen-address")),
+            ListenAddresses = Agreement.ListenAddresses(All(given, "web.listen-address")),
             TelemetryPath = Values.UrlPath(One(given, "web.telemetry-path")),
             HasPage = !Values.Switch(One(given, "web.disable-page")),
             Web = new WebOptions(
@@ -78,7 +79,10 @@ internal sealed class ConfigurationSources
                 given[Settings.RecorderPath].Select(Values.Path).FirstOrDefault(),
                 Values.Count(One(given, Settings.RecorderMaxCount)),
                 Values.Count(One(given, Settings.RecorderMaxBytes)),
-                Values.Interval(One(given, Settings.RecorderInterval))),
+                Values.Interval(One(given, Settings.RecorderInterval)))
+            {
+                Place = given[Settings.RecorderPath].FirstOrDefault()?.Place ?? "--" + Settings.RecorderPath,
+            },
             Census = new CensusOptions(
                 Values.Count(One(given, Settings.CensusTop)),
                 Values.Count(One(given, Settings.CensusDestinations)),
@@ -88,31 +92,40 @@ internal sealed class ConfigurationSources
                 Values.Switch(One(given, Settings.CensusIdleAges)),
                 Values.Switch(One(given, Settings.CensusProbePorts))),
         };
+        Agreement.RefuseLocalSocketAmong(options.Web.SystemdSocket ? [] : All(given, "web.listen-address"), LocalSocket.PathToServe(options.Web, Variable));
+        Agreement.RefuseReversed(options.Thresholds, key => given[key].FirstOrDefault());
+        return options;
     }
 
-    // The second would be told that the first is in the way. Port 0 is another one each time.
-    private static ImmutableArray<ListenAddress> ListenAddresses(IEnumerable<Given> given)
+    /// <summary>Every setting with what is in force of it and who says so, in the order of the help text; what nobody says has its default, and no value where there is none.</summary>
+    /// <param name="options">What <see cref="Load"/> has made of them.</param>
+    public IEnumerable<SettingInForce> InForce(ExporterOptions options)
     {
-        ImmutableArray<ListenAddress>.Builder addresses = ImmutableArray.CreateBuilder<ListenAddress>();
-        foreach (Given one in given)
+        ILookup<string, Given> given = Decide(FilePath is { } path ? ConfigFile.Read(path) : []);
+        foreach (Setting setting in Settings.All)
         {
-            ListenAddress address = Values.ListenAddress(one);
-            if ((address.Port != 0 || address.UnixPath is not null) && addresses.Contains(address))
-            {
-                throw one.Wrong("the address is given twice");
-            }
+            Given[] values = [.. given[setting.Key]];
+            string? collector = CollectorList.All.FirstOrDefault(entry => Settings.Switch(entry.Name) == setting.Key)?.Name;
+            yield return values.Length > 0 ? new SettingInForce(setting, [.. values.Select(value => value.Text)], values[0].Place)
 
-            addresses.Add(address);
+                // Whether collectors run by default is a setting of its own.
+                : collector is not null ? new SettingInForce(setting, [options.Collectors.ContainsKey(collector) ? "true" : "false"], Place: null)
+                : new SettingInForce(setting, setting.Default is { } text ? [text] : [], Place: null);
         }
-
-        return addresses.ToImmutable();
     }
+
+    // The first source that names a setting decides it alone: lists are not merged.
+    private ILookup<string, Given> Decide(IReadOnlyList<Given> file) => new[] { flags, variables, file }
+        .SelectMany((source, rank) => source.GroupBy(value => value.Setting.Key, (key, values) => (key, rank, values: values.ToList())))
+        .GroupBy(list => list.key)
+        .SelectMany(lists => lists.MinBy(list => list.rank).values)
+        .ToLookup(value => value.Setting.Key);
 
     private static ImmutableDictionary<string, TimeSpan> EnabledCollectors(ILookup<string, Given> given)
     {
         bool defaults = !Values.Switch(One(given, Settings.DisableDefaults));
         return CollectorList.All
-            .Where(entry => given[Settings.Switch(entry.Name)].FirstOrDefault() is { } set ? Values.Switch(set) : defaults)
+            .Where(entry => given[Settings.Switch(entry.Name)].FirstOrDefault() is { } set ? Values.Switch(set) : defaults && entry.IsDefault)
             .ToImmutableDictionary(entry => entry.Name, entry => Values.Interval(One(given, Settings.Interval(entry.Name))));
     }
 

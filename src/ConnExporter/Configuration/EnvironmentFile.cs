@@ -22,64 +22,206 @@ internal static class EnvironmentFile
 
         try
         {
-            return Parse(File.ReadAllText(path));
+            return Parse(File.ReadAllBytes(path));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
             throw new ConfigurationException($"{path}: {e.Message}");
         }
     }
 
-    /// <summary>Understands its content. Lines that are no assignment are passed over, as systemd does.</summary>
-    /// <param name="text">The content.</param>
-    internal static Dictionary<string, string> Parse(string text)
+    /// <summary>Understands its content as systemd does (src/basic/env-file.c), and leaves out what it does not pass on to a service (env-util.c).</summary>
+    /// <param name="content">The bytes of the file.</param>
+    /// <exception cref="FormatException">systemd does not take the file, or which version it is decides what it says; the message says why.</exception>
+    internal static Dictionary<string, string> Parse(ReadOnlySpan<byte> content)
     {
-        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
-        string[] lines = text.Replace("\\\n", "", StringComparison.Ordinal).Split('\n');
-        foreach (string line in lines.Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] is not ('#' or ';')))
+        if (content.Contains((byte)0))
         {
-            int equals = line.IndexOf('=', StringComparison.Ordinal);
-            if (equals > 0)
-            {
-                variables[line[..equals].TrimEnd()] = Unquote(line[(equals + 1)..].Trim());
-            }
+            throw new FormatException("it holds a NUL byte, and systemd takes nothing from it then");
+        }
+
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        var parser = new Parser(variables);
+        foreach (byte c in content)
+        {
+            parser.Take(c);
+        }
+
+        parser.End();
+        foreach (string name in variables.Keys.Where(name => !IsName(name)).ToList())
+        {
+            variables.Remove(name);
         }
 
         return variables;
     }
 
-    // Single quotes keep everything; in double quotes a backslash stands before " \ ` and $, outside of quotes before anything.
-    private static string Unquote(string value)
+    private static bool IsName(string text) => text.Length > 0 && !char.IsAsciiDigit(text[0]) && text.All(c => char.IsAsciiLetterOrDigit(c) || c == '_');
+
+    // systemd's WHITESPACE and NEWLINE: other blanks are part of a value.
+    private static bool IsLineEnd(byte c) => c is (byte)'\n' or (byte)'\r';
+
+    private static bool IsBlank(byte c) => c is (byte)' ' or (byte)'\t' || IsLineEnd(c);
+
+    private enum State
     {
-        var result = new StringBuilder();
-        char quote = '\0';
-        for (int i = 0; i < value.Length; i++)
+        BeforeKey,
+        Key,
+        BeforeValue,
+        Value,
+        ValueEscape,
+        SingleQuotes,
+        DoubleQuotes,
+        DoubleQuotesEscape,
+        Comment,
+        CommentEscape,
+        AfterComment,
+    }
+
+    // One byte after the other, with the states of parse_env_file_internal().
+    private sealed class Parser(Dictionary<string, string> variables)
+    {
+        private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+        private readonly List<byte> key = [];
+        private readonly List<byte> value = [];
+        private State state = State.BeforeKey;
+
+        // Bytes of the value up to the last one that is not a blank outside of quotes.
+        private int kept;
+
+        public void Take(byte c)
         {
-            char c = value[i];
-            char next = i + 1 < value.Length ? value[i + 1] : '\0';
-            if (c == quote)
+            switch (state)
             {
-                quote = '\0';
-            }
-            else if (quote == '\0' && c is '"' or '\'')
-            {
-                quote = c;
-            }
-            else if (c == '\\' && next != '\0' && (quote == '\0' || (quote == '"' && next is '"' or '\\' or '`' or '$')))
-            {
-                result.Append(next);
-                i++;
-            }
-            else
-            {
-                result.Append(c);
+                case State.BeforeKey or State.AfterComment:
+                    BeginLine(c);
+                    break;
+                case State.Key when IsLineEnd(c):
+                    key.Clear();
+                    state = State.BeforeKey;
+                    break;
+                case State.Key when c == '=':
+                    state = State.BeforeValue;
+                    break;
+                case State.Key:
+                    key.Add(c);
+                    break;
+                case State.BeforeValue or State.Value:
+                    TakeValue(c);
+                    break;
+                case State.ValueEscape:
+                    // An escaped line end is eaten up.
+                    state = State.Value;
+                    Keep(IsLineEnd(c) ? [] : [c]);
+                    break;
+                case State.SingleQuotes when c == '\'':
+                case State.DoubleQuotes when c == '"':
+                    state = State.BeforeValue;
+                    break;
+                case State.DoubleQuotes when c == '\\':
+                    state = State.DoubleQuotesEscape;
+                    break;
+                case State.SingleQuotes or State.DoubleQuotes:
+                    Keep([c]);
+                    break;
+                case State.DoubleQuotesEscape:
+                    state = State.DoubleQuotes;
+                    Keep(c is (byte)'"' or (byte)'\\' or (byte)'`' or (byte)'$' ? [c] : c == '\n' ? [] : [(byte)'\\', c]);
+                    break;
+                case State.Comment:
+                    state = IsLineEnd(c) ? State.BeforeKey : c == '\\' ? State.CommentEscape : State.Comment;
+                    break;
+                case State.CommentEscape:
+                    state = IsLineEnd(c) ? State.AfterComment : State.Comment;
+                    break;
             }
         }
 
-        return result.ToString();
+        public void End()
+        {
+            if (state is not (State.BeforeKey or State.Key or State.Comment or State.CommentEscape or State.AfterComment))
+            {
+                Assign();
+            }
+        }
+
+        private void BeginLine(byte c)
+        {
+            if (IsBlank(c))
+            {
+                state = IsLineEnd(c) ? State.BeforeKey : state;
+            }
+            else if (c is (byte)'#' or (byte)';')
+            {
+                state = State.Comment;
+            }
+            else if (state == State.AfterComment)
+            {
+                throw new FormatException("a comment ends in a backslash: up to version 253 systemd takes the next line for a part of it, later ones do not; take the backslash out");
+            }
+            else
+            {
+                state = State.Key;
+                key.Add(c);
+            }
+        }
+
+        // Quotes stand at the beginning of a value or right behind other quotes; elsewhere they are part of it.
+        private void TakeValue(byte c)
+        {
+            if (IsLineEnd(c))
+            {
+                Assign();
+                state = State.BeforeKey;
+            }
+            else if (c == '\\')
+            {
+                state = State.ValueEscape;
+                Keep([]);
+            }
+            else if (state == State.BeforeValue && c is (byte)'\'' or (byte)'"')
+            {
+                state = c == '"' ? State.DoubleQuotes : State.SingleQuotes;
+            }
+            else if (!IsBlank(c))
+            {
+                state = State.Value;
+                Keep([c]);
+            }
+            else if (state == State.Value)
+            {
+                value.Add(c);
+            }
+        }
+
+        private void Keep(ReadOnlySpan<byte> bytes)
+        {
+            value.AddRange(bytes);
+            kept = value.Count;
+        }
+
+        private void Assign()
+        {
+            string name;
+            string text;
+            try
+            {
+                name = Strict.GetString([.. key]).TrimEnd(' ', '\t');
+                text = Strict.GetString([.. value[..kept]]);
+            }
+            catch (DecoderFallbackException e)
+            {
+                throw new FormatException("it is not UTF-8, and systemd takes nothing from it then", e);
+            }
+
+            variables[name] = text;
+            key.Clear();
+            value.Clear();
+            kept = 0;
+        }
     }
 }

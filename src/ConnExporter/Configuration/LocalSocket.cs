@@ -8,7 +8,8 @@ internal static class LocalSocket
     /// <summary>Where the packaged unit has it.</summary>
     public const string PackagedPath = PackagedDirectory + "/" + FileName;
 
-    private const string PackagedDirectory = "/run/conn-exporter";
+    /// <summary>The unit's RuntimeDirectory.</summary>
+    public const string PackagedDirectory = "/run/conn-exporter";
     private const string FileName = "diagnose.sock";
 
     /// <summary>Where a daemon with these options serves it.</summary>

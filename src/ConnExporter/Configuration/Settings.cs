@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using ConnExporter.Collectors;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Configuration;
 

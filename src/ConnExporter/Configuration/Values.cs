@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using ConnExporter.Kernel.Namespaces;
@@ -104,6 +105,7 @@ internal static class Values
         if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
             string path = text[UnixPrefix.Length..];
+            RefuseDirectory(given, path);
             return CanBeSocket(path)
                 ? new ListenAddress(null, 0) { UnixPath = path }
                 : throw given.Wrong($"expected an absolute path of at most {LongestUnixPath} bytes after unix:, such as unix:/run/conn-exporter/web.sock");
@@ -123,14 +125,20 @@ internal static class Values
 
         bool bracketed = host.Length > 2 && host[0] == '[' && host[^1] == ']';
         string literal = host == "localhost" ? "127.0.0.1" : bracketed ? host[1..^1] : host;
-        return literal.Contains(':', StringComparison.Ordinal) == bracketed && (bracketed || literal.Count(c => c == '.') == 3) && IPAddress.TryParse(literal, out IPAddress? address)
-            ? new ListenAddress(address, port)
-            : throw given.Wrong("expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057");
+        if (literal.Contains(':', StringComparison.Ordinal) != bracketed || !(bracketed || literal.Count(c => c == '.') == 3) || !IPAddress.TryParse(literal, out IPAddress? address))
+        {
+            throw given.Wrong("expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057");
+        }
+
+        return address.IsIPv4MappedToIPv6 ? throw given.Wrong($"an IPv4 address in the form of IPv6; write {address.MapToIPv4()}:{port}") : new ListenAddress(address, port);
     }
 
     /// <summary>The absolute path of a Unix socket.</summary>
-    public static string SocketPath(Given given) =>
-        CanBeSocket(given.Text) ? given.Text : throw given.Wrong($"expected an absolute path of at most {LongestUnixPath} bytes, such as {LocalSocket.PackagedPath}");
+    public static string SocketPath(Given given)
+    {
+        RefuseDirectory(given, given.Text);
+        return CanBeSocket(given.Text) ? given.Text : throw given.Wrong($"expected an absolute path of at most {LongestUnixPath} bytes, such as {LocalSocket.PackagedPath}");
+    }
 
     /// <summary>A path of the web server that a request can ask for as it stands, and that nothing else answers.</summary>
     public static string UrlPath(Given given)
@@ -195,6 +203,14 @@ internal static class Values
         _ => throw given.Wrong("expected logfmt or json"),
     };
 
+    private static void RefuseDirectory(Given given, string path)
+    {
+        if (path.EndsWith('/') || path.EndsWith("/.", StringComparison.Ordinal) || path.EndsWith("/..", StringComparison.Ordinal))
+        {
+            throw given.Wrong("the path is that of a directory; a socket needs a name in it");
+        }
+    }
+
     private static bool CanBeSocket(string path) => path.StartsWith('/') && !path.Contains('\0', StringComparison.Ordinal) && System.Text.Encoding.UTF8.GetByteCount(path) <= LongestUnixPath;
 }
 
@@ -207,3 +223,9 @@ internal sealed record Given(Setting Setting, string Text, string Place)
     /// <summary>The complaint about this value.</summary>
     public ConfigurationException Wrong(string reason) => new($"{Place}: '{Text}': {reason}");
 }
+
+/// <summary>A setting as it is in force.</summary>
+/// <param name="Setting">The setting.</param>
+/// <param name="Values">What it is; several only where it may be given several times, none where it is not set.</param>
+/// <param name="Place">Who says so: a flag, a variable, a line of the file; null for the default.</param>
+internal sealed record SettingInForce(Setting Setting, ImmutableArray<string> Values, string? Place);

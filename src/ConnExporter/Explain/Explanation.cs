@@ -1,4 +1,5 @@
 using ConnExporter.Configuration;
+using ConnExporter.Sampling;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 

@@ -37,9 +37,17 @@ internal sealed record Topic(TopicKind Kind, string Id, string Page, string? Sec
 {
     private string[]? normalPatterns;
     private string[]? normalSays;
+    private string[]? normalOtherwise;
 
     /// <summary>What programs and the kernel say that means this topic whatever error the line quotes besides.</summary>
     public ImmutableArray<string> Says { get; init; } = [];
+
+    /// <summary>Texts that mean it where nothing else in the line means anything: what passes on that something failed, or counts it.</summary>
+    public ImmutableArray<string> Otherwise { get; init; } = [];
+
+    /// <summary>How well a text fits one of <see cref="Otherwise"/>, as <see cref="FitOfSays"/>.</summary>
+    /// <param name="normal">The text, normalised.</param>
+    public int FitOfOtherwise(ReadOnlySpan<char> normal) => Best(normalOtherwise ??= [.. Otherwise.Select(pattern => Phrase.Normalise(pattern))], normal);
 
     /// <summary>How well a text fits one of <see cref="Says"/>: the letters that the best of them accounts for; 0 where none fits.</summary>
     /// <param name="normal">The text, normalised.</param>

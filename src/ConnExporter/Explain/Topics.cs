@@ -10,6 +10,10 @@ internal static class Topics
 
     private const int MostLines = 1000;
     private const int Near = 8;
+    private const string KernelCounters = "kernel_counters";
+
+    // Of counters in /proc/net/netstat and /proc/net/snmp, normalised.
+    private static readonly string[] Groups = ["tcpext", "ipext", "mptcpext"];
 
     public static ImmutableArray<Topic> All { get; } =
     [
@@ -20,7 +24,7 @@ internal static class Topics
             Says = ["connect() failed for * no free ports", "no free ports"],
         },
         Finding("ephemeral_ports_blocked_by_bind", "IP_BIND_ADDRESS_NO_PORT", "bind(0)", "bind before connect", "bound before connect"),
-        Finding("time_wait_storm", "TIME_WAIT", "timewait", "too many TIME_WAIT", "TIME_WAIT 过多", "大量 TIME_WAIT"),
+        Finding("time_wait_storm", "TIME_WAIT", "TWRecycled", "timewait", "too many TIME_WAIT", "TIME_WAIT 过多", "大量 TIME_WAIT"),
         Finding("time_wait_bucket_overflow", "time wait bucket table overflow", "TCPTimeWaitOverflow", "time wait bucket"),
         Finding("conntrack_exhausting", "nf_conntrack", "conntrack", "conntrack table", "连接跟踪", "连接跟踪表"),
         Finding("neighbour_table_overflowing"),
@@ -43,15 +47,15 @@ internal static class Topics
             "accept_queue_overflowing",
             "ListenOverflows", "ListenDrops", "accept queue", "listen queue", "times the listen queue of a socket overflowed", "SYNs to LISTEN sockets dropped", "SYNs to LISTEN sockets ignored", "backlog", "全连接队列", "accept 队列", "监听队列"),
         Finding("syn_queue_overflowing", "TCPReqQFullDrop", "TCPReqQFullDoCookies", "SYN queue", "SYN flooding on port * dropping request", "SYN backlog", "半连接队列", "SYN 队列"),
-        Finding("syn_flood_suspected", "possible SYN flooding", "SYN flooding on port", "SYN flooding on port * sending cookies", "SYN flood", "SYN_RECV", "SYN_RECEIVED", "SyncookiesSent", "SYN cookies", "SYN 洪水", "SYN 攻击"),
+        Finding("syn_flood_suspected", "possible SYN flooding", "SYN flooding on port", "SYN flooding on port * sending cookies", "SYN flood", "SYN_RECV", "SYN_RECEIVED", "SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed", "SYN cookies", "SYN 洪水", "SYN 攻击"),
         Finding("close_wait_leak", "CLOSE_WAIT", "closewait", "CLOSE_WAIT 过多", "大量 CLOSE_WAIT"),
         Finding("established_leak", "connection leak", "leaked connections", "connections never closed", "keepalive", "连接泄漏", "连接泄露", "连接只增不减"),
         Finding("syn_sent_pileup", "SYN_SENT", "TCPSynRetrans"),
         Finding("outbound_scan_suspected", "outbound scan", "port scan", "network scan", "端口扫描", "对外扫描"),
         Finding("slow_reader", "Recv-Q", "receive queue", "TCPRcvQDrop", "application not reading", "接收队列", "recv q 不为 0"),
         Finding("slow_peer", "Send-Q", "send queue", "zero window", "TCP ZeroWindow", "window full", "发送队列", "零窗口"),
-        Finding("retransmit_storm", "retransmit", "retransmission", "retransmissions", "RetransSegs", "segments retransmitted", "packet loss", "重传", "丢包"),
-        Finding("too_many_established", "ESTABLISHED", "too many established", "65535 connections", "60000 connections", "连接数过多", "连接数过高", "ESTABLISHED 过多"),
+        Finding("retransmit_storm", "retransmit", "retransmission", "retransmissions", "RetransSegs", "TcpRetransSegs", "TCPTimeouts", "TCPLostRetransmit", "TCPLossProbes", "TCPFastRetrans", "TCPSlowStartRetrans", "segments retransmitted", "packet loss", "重传", "丢包"),
+        Finding("too_many_established", "ESTABLISHED", "ConnTooManyEstablished", "TcpCurrEstab", "too many established", "65535 connections", "60000 connections", "连接数过多", "连接数过高", "ESTABLISHED 过多"),
         Finding("process_storm", "process storm", "进程过多", "数据库连接数"),
 
         Tuning("tuning_range_below_1024"),
@@ -78,10 +82,10 @@ internal static class Topics
             "ECONNREFUSED", "connection refused", "actively refused", "拒绝连接", "连接被拒绝", "连接被拒"),
         Message(
             "connection_reset",
-            "ECONNRESET", "connection reset", "connection reset by peer", "errno 104", "(104)", "broken pipe", "EPIPE", "connection was forcibly closed", "连接被重置", "连接重置", "连接被对方重设", "连接被对端重置", "断开的管道"),
+            "ECONNRESET", "connection reset", "connection reset by peer", "errno 104", "(104)", "broken pipe", "EPIPE", "connection was forcibly closed", "TCPAbortOnData", "TCPAbortOnClose", "EstabResets", "TcpEstabResets", "连接被重置", "连接重置", "连接被对方重设", "连接被对端重置", "断开的管道"),
         Message(
             "connection_timed_out",
-            "ETIMEDOUT", "connection timed out", "connect timed out", "connection timeout", "connect timeout", "i/o timeout", "operation timed out", "upstream timed out", "连接超时"),
+            "ETIMEDOUT", "connection timed out", "connect timed out", "connection timeout", "connect timeout", "i/o timeout", "operation timed out", "upstream timed out", "TCPAbortOnTimeout", "连接超时"),
         Message("address_in_use", "EADDRINUSE", "address already in use", "地址已在使用", "地址已被使用", "地址已经被使用", "端口被占用"),
         Message("bind_address_not_local", "IP_FREEBIND", "bind: cannot assign requested address"),
         Message("ipv6_no_address", "disable_ipv6", "connect EADDRNOTAVAIL ::1", "ip6-localhost"),
@@ -139,6 +143,28 @@ internal static class Topics
             ],
         },
 
+        Message("bad_gateway") with
+        {
+            Otherwise =
+            [
+                "502 bad gateway", "bad gateway", "HTTP 502", "503 service unavailable", "503 service temporarily unavailable", "504 gateway time-out", "504 gateway timeout", "gateway timeout", "gateway time-out", "no live upstreams",
+                "upstream prematurely closed connection", "prematurely closed connection", "upstream connect error or disconnect/reset before headers", "网关错误", "网关超时",
+            ],
+        },
+        Message("deadline_exceeded") with
+        {
+            Otherwise = ["context deadline exceeded", "deadline exceeded", "DeadlineExceeded", "Client.Timeout exceeded", "Client.Timeout exceeded while awaiting headers", "context canceled"],
+        },
+        Message("own_alerts") with
+        {
+            Otherwise =
+            [
+                "ConnFindingCritical", "ConnFindingWarning", "ConnFindingRecurring", "ConnExporterDown", "ConnExporterMissing", "ConnExporterRestarting", "ConnCollectorBroken", "ConnDataTooOld", "ConnReloadFailed", "ConnWebReloadFailed",
+                "ConnCertificateExpiring", "ConnCertificateExpired",
+            ],
+        },
+        Message(KernelCounters, "nstat", "TCPBacklogDrop", "TCPAbortFailed", "TCPKeepAlive", "PAWSActive", "PAWSEstab", "AttemptFails", "TcpAttemptFails", "TcpActiveOpens", "TcpPassiveOpens", "TcpOutRsts", "TcpInErrs"),
+
         Setting("net.ipv4.ip_local_port_range", "folklore", "narrow_range"),
         Setting("net.ipv4.ip_local_reserved_ports", "tuning", "tuning_range_overlaps_listeners"),
         Setting("net.ipv4.tcp_tw_reuse", "folklore", "tw_reuse_server"),
@@ -192,7 +218,7 @@ internal static class Topics
         Folklore("four_way_close", "four way handshake", "四次挥手", "四次握手", "三次握手"),
         Folklore("limits_conf", "soft nofile", "hard nofile", "nofile 65535"),
         Folklore("reuseport_sum", "SO_REUSEPORT"),
-        Folklore("linger_zero", "SO_LINGER"),
+        Folklore("linger_zero", "SO_LINGER", "TCPAbortOnLinger"),
         Folklore("max_syn_backlog", "max_syn_backlog", "tcp_max_syn_backlog=65535", "tcp_max_syn_backlog = 65535"),
         Folklore("socket_default_5000"),
         Folklore("ip_conntrack_max", "net.ipv4.ip_conntrack_max ="),
@@ -246,11 +272,17 @@ internal static class Topics
             told[i] = lines[i];
         }
 
-        return lines.Where((_, i) => told[i] is null).Select(line => Best(line, (topic, normal) => topic.Fit(normal))).FirstOrDefault(topic => topic is not null);
+        return lines.Where((_, i) => told[i] is null).Select(line => Best(line, (topic, normal) => topic.Fit(normal))).FirstOrDefault(topic => topic is not null)
+            ?? lines.Select(line => Best(line, (topic, normal) => topic.FitOfOtherwise(normal)) ?? OfCounter(line)).FirstOrDefault(topic => topic is not null);
     }
 
+    // Names as nstat has them, of which there are hundreds.
+    private static Topic? OfCounter(string normal) => normal.Split([' ', '=', ':', ',', '{', '}', '"', '(', ')']).Any(word => Groups.Any(group => word.Length > group.Length && word.StartsWith(group, StringComparison.Ordinal)))
+        ? All.First(topic => topic.Id == KernelCounters)
+        : null;
+
     /// <summary>What a text that means nothing here may have been meant to be.</summary>
-    public static IEnumerable<string> Names => All.SelectMany(topic => topic.Patterns.Concat(topic.Says).Where(pattern => !pattern.Contains('*', StringComparison.Ordinal)).Append(topic.Id)).Distinct(StringComparer.OrdinalIgnoreCase);
+    public static IEnumerable<string> Names => All.SelectMany(topic => topic.Patterns.Concat(topic.Says).Concat(topic.Otherwise).Where(pattern => !pattern.Contains('*', StringComparison.Ordinal)).Append(topic.Id)).Distinct(StringComparer.OrdinalIgnoreCase);
 
     // Node prints an object over several lines, with the call in a line of its own; others say what they wanted and then, in the next line, why not.
     private static Call CallBeside(string[] lines, int failed)
@@ -260,7 +292,32 @@ internal static class Topics
     }
 
     // Normalised. Frames of a stack have names of code in them, which say nothing about the failure.
-    private static IEnumerable<string> Lines(string text) => text.AsSpan(0, Math.Min(text.Length, MostLetters)).ToString().Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && !IsFrame(line)).Take(MostLines).Select(line => Phrase.Normalise(line));
+    private static IEnumerable<string> Lines(string text) => text.AsSpan(0, Math.Min(text.Length, MostLetters)).ToString().Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && !IsFrame(line)).Take(MostLines).Select(line => WithoutGroup(Phrase.Normalise(line)));
+
+    // nstat writes TcpExtListenDrops for what netstat and /proc call ListenDrops. What nobody knows by that name keeps its own.
+    private static string WithoutGroup(string normal)
+    {
+        foreach (string group in Groups)
+        {
+            for (int at = normal.IndexOf(group, StringComparison.Ordinal); at >= 0; at = normal.IndexOf(group, at + group.Length, StringComparison.Ordinal))
+            {
+                int begin = at + group.Length;
+                int end = begin;
+                for (; end < normal.Length && char.IsAsciiLetterOrDigit(normal[end]); end++)
+                {
+                }
+
+                string name = normal[begin..end];
+                bool isWord = at == 0 || !char.IsAsciiLetterOrDigit(normal[at - 1]);
+                if (isWord && All.Any(topic => topic.Patterns.Any(pattern => Phrase.Normalise(pattern) == name)))
+                {
+                    normal = string.Concat(normal.AsSpan(0, at), name, normal.AsSpan(end));
+                }
+            }
+        }
+
+        return normal;
+    }
 
     private static bool IsFrame(string line) => (line.StartsWith("at ", StringComparison.Ordinal) && line.Contains('(', StringComparison.Ordinal)) || line.StartsWith("File \"", StringComparison.Ordinal);
 

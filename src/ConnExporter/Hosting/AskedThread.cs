@@ -1,4 +1,5 @@
 using ConnExporter.Kernel;
+using ConnExporter.Sampling;
 
 namespace ConnExporter.Hosting;
 

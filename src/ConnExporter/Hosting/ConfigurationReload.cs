@@ -2,6 +2,7 @@ using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Incidents;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using Serilog;
 
 namespace ConnExporter.Hosting;
@@ -13,7 +14,7 @@ internal sealed class ConfigurationReload
     private readonly Sampler sampler;
     private readonly Diagnostician diagnostician;
     private readonly FlightRecorder? recorder;
-    private readonly SnapshotStore store;
+    private readonly StateStore store;
     private readonly SystemdNotifier systemd;
     private readonly Logging logging;
     private readonly TimeProvider time;
@@ -24,7 +25,7 @@ internal sealed class ConfigurationReload
     private ExporterOptions inForce;
     private bool isReading;
 
-    public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, Diagnostician diagnostician, FlightRecorder? recorder, SnapshotStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
+    public ConfigurationReload(ConfigurationSources sources, ExporterOptions inForce, Sampler sampler, Diagnostician diagnostician, FlightRecorder? recorder, StateStore store, SystemdNotifier systemd, Logging logging, TimeProvider time)
     {
         this.sources = sources;
         this.inForce = inForce;
@@ -45,7 +46,7 @@ internal sealed class ConfigurationReload
         {
             if (isReading)
             {
-                store.Update(snapshot => snapshot with { Configuration = snapshot.Configuration with { LastReloadOk = false } });
+                store.Update(state => state with { Configuration = state.Configuration with { LastReloadOk = false } });
                 logging.Logger.Error("The configuration cannot be read again, the disk has not answered for {Seconds} s; the old one stays in force", duration.TotalSeconds);
             }
         }
@@ -75,12 +76,12 @@ internal sealed class ConfigurationReload
 
                 logging.SetLevel(wanted.LogLevel);
                 inForce = inForce with { Collectors = wanted.Collectors, Namespaces = wanted.Namespaces, Thresholds = wanted.Thresholds, Recorder = wanted.Recorder with { Path = inForce.Recorder.Path }, LogLevel = wanted.LogLevel };
-                store.Update(snapshot => snapshot with { Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) });
+                store.Update(state => state with { Configuration = new ConfigurationState(LastReloadOk: true, time.GetUtcNow()) });
                 log.Information("The configuration was read again and is in force");
             }
             catch (ConfigurationException e)
             {
-                store.Update(snapshot => snapshot with { Configuration = snapshot.Configuration with { LastReloadOk = false } });
+                store.Update(state => state with { Configuration = state.Configuration with { LastReloadOk = false } });
                 log.Error("The configuration was read again and cannot be used; the old one stays in force: {Failure}", e.Message);
             }
 

@@ -35,6 +35,18 @@ internal static class LastWords
         return failure is OutputException ? ExitCode.Output : ExitCode.Internal;
     }
 
+    /// <summary>
+    /// Has it said too where a thread of the runtime's own finds no memory or no further thread, which nothing of ours can catch; else the runtime would abort (134).
+    /// A defect still ends with the runtime's abort, and its core dump.
+    /// </summary>
+    public static void TakeShortagesElsewhere() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
+    {
+        if (unhandled.ExceptionObject is Exception failure && OfShortage(failure) is not null)
+        {
+            End(Say(failure));
+        }
+    };
+
     /// <summary>Ends the process without the runtime's own end.</summary>
     /// <exception cref="FileNotFoundException">The code for it cannot be loaded.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using ConnExporter.Configuration;
+using ConnExporter.Sampling;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Parsing;
@@ -22,7 +23,7 @@ internal sealed class LogLineFormatter(LogFormat format, bool forJournal) : ITex
         if (forJournal && format == LogFormat.Logfmt)
         {
             // One line, one entry: the journal would give the second line of a text another priority.
-            output.Write((error is null ? message : $"{message}: {error}").ReplaceLineEndings(" | "));
+            output.Write(Visible.Of((error is null ? message : $"{message}: {error}").ReplaceLineEndings(" | ")));
         }
         else if (format == LogFormat.Json)
         {

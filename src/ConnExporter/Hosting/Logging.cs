@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using ConnExporter.Configuration;
-using ConnExporter.Sampling;
+using ConnExporter.State;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -46,12 +46,12 @@ internal sealed class Logging : IDisposable, IAsyncLogEventSinkMonitor
     public long DroppedLines => (queue?.DroppedMessagesCount ?? 0) + console.LostLines;
 
     /// <summary>Puts their number into the snapshot.</summary>
-    public void ShowDroppedLines(SnapshotStore store)
+    public void ShowDroppedLines(StateStore store)
     {
         ulong dropped = (ulong)DroppedLines;
         if (store.Current.DroppedLogLines != dropped)
         {
-            store.Update(snapshot => snapshot with { DroppedLogLines = dropped });
+            store.Update(state => state with { DroppedLogLines = dropped });
         }
     }
 

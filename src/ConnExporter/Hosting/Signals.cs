@@ -3,40 +3,58 @@ using Microsoft.Extensions.Hosting;
 
 namespace ConnExporter.Hosting;
 
-/// <summary>Signals beside SIGTERM, at which the lifetime ends the host: SIGINT ends it too, the second of either ends it at once, and SIGHUP reloads the configuration.</summary>
-internal sealed class Signals : IHostedLifecycleService, IDisposable
+#pragma warning disable CA1001 // It lives as long as the process.
+/// <summary>The signals of the daemon, from its first step to its last: SIGTERM and SIGINT end it, the second of either at once, and SIGHUP reloads the configuration.</summary>
+/// <remarks>Before the runtime runs, SIGTERM ends the process as it ends any (143 in a shell): nothing has been made by then.</remarks>
+internal sealed class Signals
+#pragma warning restore CA1001
 {
-    private readonly IHostApplicationLifetime application;
-    private readonly Action reload;
-    private readonly List<PosixSignalRegistration> registrations = [];
+    // A file that does not answer would hold up the end for as long.
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
+
+    // Given back, a signal that comes once more would end the process otherwise than the first one does.
+    private static Signals? kept;
+
+    private readonly CancellationTokenSource end = new();
+    private readonly PosixSignalRegistration[] registrations;
+    private readonly Lock hands = new();
+    private Action? reload;
+    private bool reloadIsDue;
     private int asked;
 
-    public Signals(IHostApplicationLifetime application, Action reload)
+    private Signals() => registrations =
+    [
+        PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop),
+        PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),
+        PosixSignalRegistration.Create(PosixSignal.SIGHUP, Reload),
+    ];
+
+    /// <summary>Cancelled where the daemon is to end.</summary>
+    public CancellationToken End => end.Token;
+
+    /// <summary>Takes the signals until the process ends.</summary>
+    public static Signals Take() => kept ??= new Signals();
+
+    /// <summary>Hands them over to a host, with those that have come before.</summary>
+    /// <param name="application">Is stopped by SIGTERM and SIGINT.</param>
+    /// <param name="reloads">Is called at SIGHUP, and does not wait.</param>
+    /// <returns>Takes the host out again.</returns>
+    public IDisposable HandTo(IHostApplicationLifetime application, Action reloads)
     {
-        this.application = application;
-        this.reload = reload;
+        bool isDue;
+        lock (hands)
+        {
+            reload = reloads;
+            (isDue, reloadIsDue) = (reloadIsDue, false);
+        }
+
+        if (isDue)
+        {
+            reloads();
+        }
+
+        return new Handed(this, End.Register(application.StopApplication));
     }
-
-    // Before anything else starts: until then SIGHUP ends the process.
-    public Task StartingAsync(CancellationToken cancellationToken)
-    {
-        registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop));
-        registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop));
-        registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, Reload));
-        return Task.CompletedTask;
-    }
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public void Dispose() => registrations.ForEach(registration => registration.Dispose());
 
     private void Stop(PosixSignalContext context)
     {
@@ -46,12 +64,52 @@ internal sealed class Signals : IHostedLifecycleService, IDisposable
             Environment.Exit(ExitCode.Ok);
         }
 
-        application.StopApplication();
+        end.Cancel();
+        bool isHanded;
+        lock (hands)
+        {
+            isHanded = reload is not null;
+        }
+
+        if (!isHanded)
+        {
+            new Thread(EndWithoutHost, 256 * 1024) { Name = "end", IsBackground = true }.Start();
+        }
+    }
+
+    private void EndWithoutHost()
+    {
+        Thread.Sleep(StartPatience);
+        lock (hands)
+        {
+            if (reload is not null)
+            {
+                return;
+            }
+        }
+
+        Environment.Exit(ExitCode.Ok);
     }
 
     private void Reload(PosixSignalContext context)
     {
         context.Cancel = true;
-        reload();
+        lock (hands)
+        {
+            reloadIsDue |= reload is null;
+            reload?.Invoke();
+        }
+    }
+
+    private sealed class Handed(Signals signals, CancellationTokenRegistration stops) : IDisposable
+    {
+        public void Dispose()
+        {
+            stops.Dispose();
+            lock (signals.hands)
+            {
+                signals.reload = null;
+            }
+        }
     }
 }

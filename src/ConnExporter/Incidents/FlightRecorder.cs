@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
+using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Kernel;
-using ConnExporter.Sampling;
+using ConnExporter.State;
 using Serilog;
 
 namespace ConnExporter.Incidents;
@@ -74,7 +75,8 @@ internal sealed class FlightRecorder : IDisposable
             return;
         }
 
-        store = new IncidentStore(directory);
+        store = new IncidentStore(
+            directory, path => log.Warning("{Path} has the name of a record and is no file of uid {User}; it is left alone, and the bounds of the records do not count it", path, FileOwner.Own));
         thread = new Thread(Run, 256 * 1024) { Name = "recorder", IsBackground = true };
         thread.Start();
     }
@@ -92,8 +94,8 @@ internal sealed class FlightRecorder : IDisposable
         set => options = value;
     }
 
-    /// <summary>Takes a snapshot with a new report. Never waits.</summary>
-    public void Take(Snapshot snapshot)
+    /// <summary>Takes a state with a new report. Never waits.</summary>
+    public void Take(ExporterState state)
     {
         WatchDisk();
 
@@ -111,7 +113,7 @@ internal sealed class FlightRecorder : IDisposable
             return;
         }
 
-        DiagnosisReport report = snapshot.Report!;
+        DiagnosisReport report = state.Report!;
         IncidentRecord? record = follower.Take(report, options.Interval);
         if (record?.Event == IncidentEvent.Begin)
         {
@@ -130,7 +132,7 @@ internal sealed class FlightRecorder : IDisposable
             return;
         }
 
-        if (queue.TryAdd(new Work(record, snapshot, note)))
+        if (queue.TryAdd(new Work(record, state, note)))
         {
             (noted, notedAt) = (note, time.GetTimestamp());
         }
@@ -194,7 +196,7 @@ internal sealed class FlightRecorder : IDisposable
             Interlocked.Exchange(ref busySince, time.GetTimestamp());
             if (work.Record is { } record)
             {
-                Record(record, work.Snapshot);
+                Record(record, work.State);
             }
 
             Note(work);
@@ -202,11 +204,11 @@ internal sealed class FlightRecorder : IDisposable
         }
     }
 
-    private void Record(IncidentRecord record, Snapshot snapshot)
+    private void Record(IncidentRecord record, ExporterState state)
     {
         try
         {
-            IncidentRecord kept = Write(record, snapshot);
+            IncidentRecord kept = Write(record, state);
             Interlocked.Increment(ref written);
             lastFailure = null;
             log.Information("Incident {Incident} ({Event}) is recorded: conn-exporter incidents show {Incident}", kept.Incident, kept.EventLabel, kept.Incident);
@@ -325,7 +327,7 @@ internal sealed class FlightRecorder : IDisposable
         before is not null && note.Incident == before.Incident && note.Number == before.Number && note.Findings.SequenceEqual(before.Findings);
 
     // What the follower calls it is unique in this process only: a daemon that ran before, or runs beside, may have had the same second.
-    private IncidentRecord Write(IncidentRecord record, Snapshot snapshot)
+    private IncidentRecord Write(IncidentRecord record, ExporterState state)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -333,7 +335,7 @@ internal sealed class FlightRecorder : IDisposable
             IncidentRecord kept = record with { Incident = isNew ? store!.NewId(record.BeganAt) : current!.Value.Id };
             try
             {
-                store!.Write(kept, IncidentJson.Write(kept, snapshot, HostName.Current, kernel, diagnostician, time), options.MaxCount, options.MaxBytes);
+                store!.Write(kept, IncidentJson.Write(kept, state, HostName.Current, kernel, diagnostician, time), options.MaxCount, options.MaxBytes);
                 current = (record.Incident, kept.Incident);
                 return kept;
             }
@@ -345,7 +347,7 @@ internal sealed class FlightRecorder : IDisposable
     }
 
     // The note is null where no incident goes on, or nobody would understand it.
-    private sealed record Work(IncidentRecord? Record, Snapshot Snapshot, OpenIncident? Open);
+    private sealed record Work(IncidentRecord? Record, ExporterState State, OpenIncident? Open);
 
     private void Fail(IncidentRecord record, string failure)
     {
@@ -356,10 +358,3 @@ internal sealed class FlightRecorder : IDisposable
         }
     }
 }
-
-/// <summary>The flight recorder as a snapshot shows it.</summary>
-/// <param name="Enabled">Whether it has a directory.</param>
-/// <param name="Incidents">Incidents that began.</param>
-/// <param name="Written">Records written.</param>
-/// <param name="Failed">Records lost.</param>
-internal sealed record RecorderState(bool Enabled, ulong Incidents, ulong Written, ulong Failed);

@@ -2,10 +2,9 @@ using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
-using ConnExporter.Sampling;
+using ConnExporter.Json;
+using ConnExporter.State;
 using ConnExporter.Texts;
-using ConnExporter.Web.Api;
-using ConnExporter.Web.Pages;
 
 namespace ConnExporter.Incidents;
 
@@ -16,14 +15,14 @@ internal static class IncidentJson
 
     /// <summary>Makes the content.</summary>
     /// <param name="record">What is recorded.</param>
-    /// <param name="snapshot">A snapshot with a report.</param>
+    /// <param name="state">A snapshot with a report.</param>
     /// <param name="host">The name of this host.</param>
     /// <param name="kernel">The release of its kernel.</param>
     /// <param name="diagnostician">Knows the last ten minutes.</param>
     /// <param name="time">The clock.</param>
-    public static byte[] Write(IncidentRecord record, Snapshot snapshot, string host, string kernel, Diagnostician diagnostician, TimeProvider time)
+    public static byte[] Write(IncidentRecord record, ExporterState state, string host, string kernel, Diagnostician diagnostician, TimeProvider time)
     {
-        var view = PageView.Of(snapshot, snapshot.Report!, diagnostician, time);
+        var view = PageView.Of(state, state.Report!, diagnostician, time);
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Options))
         {
@@ -33,10 +32,10 @@ internal static class IncidentJson
             json.WriteNumber("record", record.Number);
             json.WriteString("event", record.EventLabel);
             json.WriteString("severity", record.Severity);
-            json.WriteString("at", snapshot.Report!.At);
+            json.WriteString("at", state.Report!.At);
             json.WriteString("kernel", kernel);
             json.WritePropertyName("diagnosis");
-            ReportJson.Write(json, snapshot, host, TextBook.Of(Language.English), NotSeen.Of(snapshot, TextBook.Of(Language.English)));
+            ReportJson.Write(json, state, host, TextBook.Of(Language.English), NotSeen.Of(state, TextBook.Of(Language.English)));
             json.WritePropertyName("history");
             HistoryJson.Write(json, view);
             json.WritePropertyName("tables");

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 
 namespace ConnExporter.Incidents;
@@ -5,9 +6,7 @@ namespace ConnExporter.Incidents;
 /// <summary>An incident in a list, as JSON.</summary>
 internal static class IncidentListJson
 {
-    private static readonly string[] Kept = ["finding", "severity", "netns", "instance", "title"];
-
-    /// <summary>Writes it; where its records cannot be read, why.</summary>
+    /// <summary>Writes it, with all that was found in its course; where a record cannot be read, why.</summary>
     public static void Write(Utf8JsonWriter json, IncidentStore store, Incident incident)
     {
         json.WriteStartObject();
@@ -24,16 +23,16 @@ internal static class IncidentListJson
 
         json.WriteString("severity", incident.Worst.Severity);
         json.WriteNumber("records", incident.Records.Length);
-        try
+        (ImmutableArray<ImmutableArray<string>> findings, string? unreadable) = IncidentFindings.Of(store, incident);
+        if (!findings.IsEmpty || unreadable is null)
         {
-            (string Name, string? Value)[][] findings = store.Read(incident.Worst, Findings);
             json.WriteStartArray("findings");
-            foreach ((string Name, string? Value)[] finding in findings)
+            foreach (ImmutableArray<string> finding in findings)
             {
                 json.WriteStartObject();
-                foreach ((string name, string? value) in finding)
+                foreach ((int index, string name) in IncidentFindings.Names.Index())
                 {
-                    json.WriteString(name, value);
+                    json.WriteString(name, finding[index]);
                 }
 
                 json.WriteEndObject();
@@ -41,15 +40,12 @@ internal static class IncidentListJson
 
             json.WriteEndArray();
         }
-        catch (IncidentException e)
+
+        if (unreadable is not null)
         {
-            json.WriteString("unreadable", e.Message);
+            json.WriteString("unreadable", unreadable);
         }
 
         json.WriteEndObject();
     }
-
-    /// <summary>The findings of a record, taken whole before anything is written: half a list helps nobody.</summary>
-    internal static (string Name, string? Value)[][] Findings(JsonElement root) =>
-        [.. root.GetProperty("diagnosis").GetProperty("findings").EnumerateArray().Select(finding => Kept.Select(name => (name, finding.GetProperty(name).GetString())).ToArray())];
 }

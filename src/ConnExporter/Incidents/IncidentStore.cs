@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ConnExporter.Configuration;
 using ConnExporter.Kernel;
 using Microsoft.Win32.SafeHandles;
 
@@ -19,7 +20,20 @@ internal sealed class IncidentStore
     // A record has some 100 kB; whoever puts something else there shall not fill our memory.
     private const long MostBytes = 64 << 20;
 
-    public IncidentStore(string directory) => Directory = directory;
+    // Who fills the directory with names shall not fill our memory.
+    private const int MostTold = 100;
+
+    private readonly Action<string>? leftAlone;
+    private readonly HashSet<string> told = [];
+
+    /// <summary>The records of a directory.</summary>
+    /// <param name="directory">The directory.</param>
+    /// <param name="leftAlone">Is told once of each file that has a record's name and is not removed to make room, as it is no file of this user's.</param>
+    public IncidentStore(string directory, Action<string>? leftAlone = null)
+    {
+        Directory = directory;
+        this.leftAlone = leftAlone;
+    }
 
     /// <summary>The directory.</summary>
     public string Directory { get; }
@@ -55,9 +69,9 @@ internal sealed class IncidentStore
     /// <exception cref="IOException">It is none.</exception>
     public void RefuseNoDirectory()
     {
-        if (FileOwner.OfTarget(Directory) is { IsDirectory: false })
+        if (RecorderOptions.InTheWay(Directory) is { } place)
         {
-            throw new IOException("this is no directory");
+            throw new IOException(place == Directory ? "this is no directory" : $"{place} is no directory");
         }
     }
 
@@ -104,7 +118,7 @@ internal sealed class IncidentStore
         string unfinished = PlaceOf(OpenIncident.FileName + Unfinished);
         string finished = PlaceOf(OpenIncident.FileName);
 
-        // Made anew: a link that somebody has put there is not written through.
+        // Made anew: a link that somebody puts there meanwhile is not written through.
         File.Delete(unfinished);
         using (var file = new FileStream(unfinished, FileMode.CreateNew, FileAccess.Write))
         {
@@ -121,11 +135,18 @@ internal sealed class IncidentStore
     /// <exception cref="UnauthorizedAccessException">It may not be noted.</exception>
     public void RemoveOpen() => File.Delete(PlaceOf(OpenIncident.FileName));
 
-    // Of a directory the framework would say that access is denied.
+    // Where nothing is, or a file of ours: whatever else is there is somebody else's, and neither removed nor replaced.
     private string PlaceOf(string fileName)
     {
         string path = Path.Join(Directory, fileName);
-        return FileOwner.Of(path) is { IsDirectory: true } ? throw new IOException($"{path}: a directory is in its place") : path;
+        return FileOwner.Of(path) switch
+        {
+            null => path,
+            { IsDirectory: true } => throw new IOException($"{path}: a directory is in its place"),
+            { IsRegularFile: false } other => throw new IOException($"{path}: {(other.IsLink ? "a symbolic link" : "something that is no file")} is in its place; it is left as it is"),
+            { } file when file.User != FileOwner.Own => throw new IOException($"{path}: a file of uid {file.User} is in its place; it is left as it is"),
+            _ => path,
+        };
     }
 
     private T Read<T>(string fileName, Func<JsonElement, T> use)
@@ -248,8 +269,10 @@ internal sealed class IncidentStore
     private static bool IsOurs(string path)
     {
         string name = Path.GetFileName(path)[..^Unfinished.Length];
-        return (name == OpenIncident.FileName || IncidentRecord.IsNumbered(name)) && FileOwner.Of(path) is { IsRegularFile: true } owner && owner.User == FileOwner.Own;
+        return (name == OpenIncident.FileName || IncidentRecord.IsNumbered(name)) && IsOwnFile(path);
     }
+
+    private static bool IsOwnFile(string path) => FileOwner.Of(path) is { IsRegularFile: true } owner && owner.User == FileOwner.Own;
 
     private void RefuseStrangers(string path, FileOwner owner)
     {
@@ -265,9 +288,23 @@ internal sealed class IncidentStore
         }
     }
 
+    // The bounds are those of our own: what others put there would otherwise drive ours out.
     private void MakeRoom(int count, long bytes)
     {
-        IReadOnlyList<IncidentRecord> records = List();
+        var records = new List<IncidentRecord>();
+        foreach (IncidentRecord record in List())
+        {
+            string path = Path.Join(Directory, record.FileName);
+            if (IsOwnFile(path))
+            {
+                records.Add(record);
+            }
+            else if (told.Count < MostTold && told.Add(path))
+            {
+                leftAlone?.Invoke(path);
+            }
+        }
+
         long total = records.Sum(record => record.Bytes);
         for (int i = 0; i < records.Count && (records.Count - i > count || total > bytes); i++)
         {

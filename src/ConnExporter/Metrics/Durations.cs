@@ -1,3 +1,4 @@
+using ConnExporter.Sampling;
 using Prometheus;
 
 namespace ConnExporter.Metrics;
@@ -26,11 +27,20 @@ internal sealed class Durations
     /// <summary>Answers in seconds, by their status code and nothing that a client chooses.</summary>
     public GuardedHistogram Requests { get; }
 
+    /// <summary>Samples, as the sampler tells of them.</summary>
+    public SampleDurations OfSamples => new(Of, Forget);
+
     /// <summary>Samples of one collector in seconds; one that was forgotten takes values and shows none.</summary>
     public IObserver Samples(string collector) => new GuardedHistogram.Child(registry, samples.WithLabels(collector));
 
     /// <summary>A collector is no more: its series go.</summary>
     public void Forget(string collector) => samples.RemoveLabelled(collector);
+
+    private Action<TimeSpan> Of(string collector)
+    {
+        IObserver child = Samples(collector);
+        return took => child.Observe(took.TotalSeconds);
+    }
 
     private Histogram Make(MetricFamily family) => registry.Factory.CreateHistogram(
         family.Name, family.EscapedHelp, [.. family.Labels], new HistogramConfiguration { Buckets = [.. family.Buckets], SuppressInitialValue = true });

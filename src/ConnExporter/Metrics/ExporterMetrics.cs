@@ -1,7 +1,6 @@
-using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Sampling;
-using ConnExporter.Web;
+using ConnExporter.State;
 
 namespace ConnExporter.Metrics;
 
@@ -63,13 +62,14 @@ internal static class ExporterMetrics
         (Outcome.Ok, "ok"), (Outcome.Absent, "absent"), (Outcome.Denied, "denied"), (Outcome.Broken, "broken"), (Outcome.Stuck, "stuck"),
     ];
 
-    public static void Write(ExpositionWriter page, Snapshot snapshot)
+    public static void Write(ExpositionWriter page, ExporterState exporter)
     {
+        Snapshot snapshot = exporter.Snapshot;
         page.Write(BuildInfo, 1, BuildVersion.Version, BuildVersion.Revision, BuildVersion.Runtime);
-        page.Write(ReloadOk, snapshot.Configuration.LastReloadOk ? 1 : 0);
-        page.Write(LoadedAt, UnixSeconds(snapshot.Configuration.LoadedAt));
-        WriteWeb(page, snapshot.Web);
-        page.Write(LogLinesDropped, snapshot.DroppedLogLines);
+        page.Write(ReloadOk, exporter.Configuration.LastReloadOk ? 1 : 0);
+        page.Write(LoadedAt, UnixSeconds(exporter.Configuration.LoadedAt));
+        WriteWeb(page, exporter.Web);
+        page.Write(LogLinesDropped, exporter.DroppedLogLines);
         foreach (CollectorState state in snapshot.Collectors)
         {
             foreach ((Outcome outcome, string label) in Outcomes)

@@ -1,49 +1,56 @@
-using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
-using ConnExporter.Incidents;
-using ConnExporter.Resources;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 
 namespace ConnExporter.Metrics;
 
-/// <summary>The metrics page of the newest snapshot, rendered once for each snapshot and format, compressed at most once, whoever asks how often.</summary>
+/// <summary>The metrics page of the newest state, rendered once for each state and format, compressed at most once, whoever asks how often.</summary>
 internal sealed class MetricsPage
 {
-    private readonly SnapshotStore store;
+    private readonly StateStore store;
+    private readonly Action<ExpositionWriter, Reading?> writeReading;
     private readonly ExpositionWriter writer;
     private readonly AsyncGate gate = new();
     private readonly PagePacker packer = new();
     private readonly Rendered[] newest = [Rendered.Nothing, Rendered.Nothing];
 
     // What the writer holds whole; null while it does not.
-    private Snapshot? written;
+    private ExporterState? written;
 
     /// <summary>The page of what a store holds.</summary>
-    /// <param name="store">Where the newest snapshot is.</param>
+    /// <param name="store">Where the newest state is.</param>
     /// <param name="registry">Where the page is made, with what else is to be on it.</param>
-    public MetricsPage(SnapshotStore store, MetricRegistry registry)
+    /// <param name="writeReading">Writes the series of one reading; <see cref="ReadingMetrics.Write"/> unless a test has readings of its own.</param>
+    public MetricsPage(StateStore store, MetricRegistry registry, Action<ExpositionWriter, Reading?>? writeReading = null)
     {
         this.store = store;
+        this.writeReading = writeReading ?? ReadingMetrics.Write;
         writer = new ExpositionWriter(registry);
     }
 
-    /// <summary>Writes the series of one snapshot; the same snapshot always gives the same ones. What is live on the page, how long answers and samples took, is not among them.</summary>
-    public static void Write(ExpositionWriter page, Snapshot snapshot)
+    /// <summary>Writes the series of one state; the same state always gives the same ones. What is live on the page, how long answers and samples took, is not among them.</summary>
+    public static void Write(ExpositionWriter page, ExporterState state) => Write(page, state, ReadingMetrics.Write);
+
+    /// <summary>Writes the series of one state.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="state">The state.</param>
+    /// <param name="writeReading">Writes those of one reading.</param>
+    internal static void Write(ExpositionWriter page, ExporterState state, Action<ExpositionWriter, Reading?> writeReading)
     {
         page.Clear();
-        ExporterMetrics.Write(page, snapshot);
-        foreach (CollectorState state in snapshot.Collectors)
+        ExporterMetrics.Write(page, state);
+        foreach (CollectorState collector in state.Snapshot.Collectors)
         {
-            state.Reading?.Write(page);
+            writeReading(page, collector.Reading);
         }
 
-        if (snapshot.Report is { } report)
+        if (state.Report is { } report)
         {
             ResourceMetrics.Write(page, report.Resources);
             FindingMetrics.Write(page, report);
         }
 
-        if (snapshot.Recorder is { } recorder)
+        if (state.Recorder is { } recorder)
         {
             RecorderMetrics.Write(page, recorder);
         }
@@ -66,7 +73,7 @@ internal sealed class MetricsPage
         try
         {
             // What was the newest before the wait may not be so any more: nobody renders what has been overtaken.
-            Snapshot wanted = store.Current;
+            ExporterState wanted = store.Current;
             page = newest[(int)format];
             if (!ReferenceEquals(page.Of, wanted))
             {
@@ -89,18 +96,18 @@ internal sealed class MetricsPage
         }
     }
 
-    private void Follow(Snapshot wanted)
+    private void Follow(ExporterState wanted)
     {
         if (!ReferenceEquals(written, wanted))
         {
             written = null;
-            Write(writer, wanted);
+            Write(writer, wanted, writeReading);
             written = wanted;
         }
     }
 
     /// <summary>The page of one snapshot in one format, as far as somebody wanted it.</summary>
-    private sealed record Rendered(Snapshot? Of, byte[]? Plain, byte[]? Gzip)
+    private sealed record Rendered(ExporterState? Of, byte[]? Plain, byte[]? Gzip)
     {
         public static Rendered Nothing { get; } = new(Of: null, Plain: null, Gzip: null);
 

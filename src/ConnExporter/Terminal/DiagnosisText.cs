@@ -2,8 +2,11 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Json;
 using ConnExporter.Kernel.Cgroups;
-using ConnExporter.Kernel;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Terminal;
@@ -30,7 +33,7 @@ internal sealed class DiagnosisText
         this.style = style;
     }
 
-    /// <summary>Renders a document of <see cref="Diagnosis.ReportJson"/>.</summary>
+    /// <summary>Renders a document of <see cref="ReportJson"/>.</summary>
     /// <param name="document">The document.</param>
     /// <param name="book">The language.</param>
     /// <param name="style">Where it is read.</param>
@@ -122,7 +125,7 @@ internal sealed class DiagnosisText
             + style.Faint($"{TextLayout.PadLeft(book["cli.used"], 6)} {TextLayout.PadLeft(book["cli.of"], 16)} {TextLayout.PadLeft(book["cli.left"], 11)}"));
         foreach (JsonElement resource in resources.EnumerateArray().OrderByDescending(resource => resource.GetProperty("used_ratio").GetDouble()))
         {
-            bool own = Text(resource, "netns") == Kernel.KernelSource.OwnNamespace;
+            bool own = Text(resource, "netns") == KernelSource.OwnNamespace;
             double ratio = resource.GetProperty("used_ratio").GetDouble();
             if (!own && ratio < 0.5)
             {
@@ -136,11 +139,13 @@ internal sealed class DiagnosisText
             Line($"{TextLayout.Pad(TextLayout.Cut(Text(resource, "title"), 26), 27)}{style.Severity(severity, style.Bar(ratio, BarWidth))} "
                 + $"{TextLayout.PadLeft(TextBook.FormatShare(ratio), 6)} {TextLayout.PadLeft($"{Amount(worst, "used", isMemory)}{(worst.TryGetProperty("possible", out _) ? $"–{Amount(worst, "possible", isMemory)}" : "")}/{Amount(worst, "limit", isMemory)}", 16)} {TextLayout.PadLeft(left, 11)}");
             string instance = Text(worst, "instance");
-            string holder = worst.GetProperty("holder") is { ValueKind: JsonValueKind.Object } known ? Optional(known, "unit") ?? Text(known, "name") : "";
-            string where = own ? "" : $"netns {Text(resource, "netns")}: ";
-            if (instance != Resources.ResourceInstance.Host || !own)
+            string holder = worst.GetProperty("holder") is { ValueKind: JsonValueKind.Object } known ? Visible.Name(Optional(known, "unit") ?? Text(known, "name")) : "";
+            bool isOnly = instance == ResourceInstance.Host;
+            string where = own ? "" : $"netns {Visible.Name(Text(resource, "netns"))}{(isOnly ? "" : ": ")}";
+            instance = isOnly ? "" : instance;
+            if (!isOnly || !own)
             {
-                Line(style.Faint("  " + TextLayout.Cut(where + instance + (holder.Length > 0 && !instance.Contains(holder, StringComparison.Ordinal) ? $" ({holder})" : ""), style.Width - 2)));
+                Line(style.Faint("  " + Prose(TextLayout.Cut(where + instance + (holder.Length > 0 && !instance.Contains(holder, StringComparison.Ordinal) ? $" ({holder})" : ""), style.Width - 2))));
             }
         }
     }
@@ -149,11 +154,17 @@ internal sealed class DiagnosisText
     {
         string severity = Text(finding, "severity");
         DateTimeOffset since = finding.GetProperty("since").GetDateTimeOffset();
-        string netns = Text(finding, "netns") == Kernel.KernelSource.OwnNamespace ? "" : $" [netns {Text(finding, "netns")}]";
+        string netns = Text(finding, "netns") == KernelSource.OwnNamespace ? "" : $" [netns {Visible.Name(Text(finding, "netns"))}]";
         Paragraph($"{number}. ", $"{book["severity." + severity].ToUpperInvariant()} {Text(finding, "title")}{netns}", line => style.Severity(severity, line));
         if (at - since >= Fresh)
         {
             Paragraph("   ", book["cli.since", ("time", since.ToString("HH:mm:ss", CultureInfo.InvariantCulture)), ("ago", at - since)]);
+        }
+
+        if (finding.TryGetProperty("last_seen", out JsonElement lastSeen))
+        {
+            DateTimeOffset seen = lastSeen.GetDateTimeOffset();
+            Paragraph("   ", book["findings.gone", ("time", seen.ToString("HH:mm:ss", CultureInfo.InvariantCulture)), ("ago", at > seen ? at - seen : TimeSpan.Zero)]);
         }
 
         if (finding.TryGetProperty("reported", out JsonElement reported))
@@ -196,7 +207,7 @@ internal sealed class DiagnosisText
         if (!commands.All(style.Carries))
         {
             // They belong together.
-            Paragraph("        ", book["remedies.withheld"], style.Faint);
+            Paragraph("        ", book["remedies.withheld_by_locale"], style.Faint);
             commands = [];
         }
 
@@ -237,9 +248,9 @@ internal sealed class DiagnosisText
 
     private string Join(JsonElement holder, string name, List<string> parts)
     {
-        string unit = Optional(holder, "unit") is { } known && known != name ? $"{Visible.Of(UnitName.Readable(known))}: " : "";
+        string unit = Optional(holder, "unit") is { } known && known != name ? $"{Visible.Name(UnitName.Readable(known))}: " : "";
         string count = holder.TryGetProperty("count", out JsonElement held) ? $", {book["cli.holds", ("count", held.GetUInt64())]}" : "";
-        return unit + name + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;
+        return unit + Visible.Name(name) + (parts.Count > 0 ? $" ({string.Join(", ", parts)})" : "") + count;
     }
 
     private void WriteConntrack(JsonElement document)
@@ -296,9 +307,13 @@ internal sealed class DiagnosisText
         string indent = new(' ', TextLayout.WidthOf(begin));
         foreach ((int index, string line) in TextLayout.Wrap(content, style.Width - indent.Length).Index())
         {
-            Line((index == 0 ? begin : indent) + (look?.Invoke(line) ?? line));
+            string prose = Prose(line);
+            Line((index == 0 ? begin : indent) + (look?.Invoke(prose) ?? prose));
         }
     }
+
+    // What begins like a command is one of ours: a name may begin so, and a document of another version may have it as it is.
+    private static string Prose(string line) => line.TrimStart() is ['$', .. string rest] ? @"\x24" + rest : line;
 
     private void Line(string line = "") => text.Append(line).Append('\n');
 
@@ -316,6 +331,6 @@ internal sealed class DiagnosisText
         double amount = instance.GetProperty(name).GetDouble();
 
         // Limits such as fs.file-max can be as good as none.
-        return amount >= 1e12 ? "∞" : TextBook.Format(isMemory ? new Diagnosis.Bytes(amount) : (object)(ulong)amount);
+        return amount >= 1e12 ? "∞" : TextBook.Format(isMemory ? new Bytes(amount) : (object)(ulong)amount);
     }
 }

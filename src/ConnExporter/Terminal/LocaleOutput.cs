@@ -13,7 +13,7 @@ internal static class LocaleOutput
     // Null for UTF-8, which has everything.
     private static CharsetWriter? output;
 
-    /// <summary>Whether a text arrives as it is. One that does not must not be taken for a command: what looks like a quotation mark may become one.</summary>
+    /// <summary>Whether a text is a command that can be copied: one that arrives as other bytes names something else, and what looks like a quotation mark may become one.</summary>
     public static bool Carries(string text) => output?.Carries(text) != false;
 
     /// <summary>Has standard output and standard error write in the locale's character set from now on.</summary>
@@ -40,8 +40,8 @@ internal sealed class CharsetWriter(Stream stream, Charset? charset) : TextWrite
 {
     public override Encoding Encoding => Encoding.UTF8;
 
-    /// <summary>Whether the set has every character of a text.</summary>
-    public bool Carries(string text) => charset?.Has(text) ?? Ascii.IsValid(text);
+    /// <summary>Whether every character of a text has the bytes that it has in UTF-8, by which files and units are named: outside of ASCII none has.</summary>
+    public bool Carries(string text) => Ascii.IsValid(text) && charset?.Has(text) != false;
 
     public override void Write(char value) => Write(value.ToString());
 

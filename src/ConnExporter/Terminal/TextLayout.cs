@@ -43,6 +43,7 @@ internal static class TextLayout
     {
         var line = new StringBuilder();
         int used = 0;
+        bool isFirst = true;
         foreach (string word in Words(text))
         {
             int length = WidthOf(word.TrimEnd());
@@ -51,6 +52,13 @@ internal static class TextLayout
                 yield return line.ToString().TrimEnd();
                 line.Clear();
                 used = 0;
+                isFirst = false;
+            }
+
+            // What the line was broken at does not indent the next one.
+            if (!isFirst && used == 0 && word == " ")
+            {
+                continue;
             }
 
             line.Append(word);

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
 using ConnExporter.Diagnosis;
+using ConnExporter.Sampling;
 using YamlDotNet.RepresentationModel;
 
 namespace ConnExporter.Texts;
@@ -47,19 +48,25 @@ internal sealed class TextBook
     /// <summary>What a remedy does, and why its commands are left out, or what they presume.</summary>
     public string EffectOf(Remedy remedy)
     {
+        string lasting = LastingOf(remedy);
         string effect = this[$"remedy.{remedy.Key}.effect", remedy.Values];
         string? more = remedy.DefersTo is { } finding ? this["remedies.deferred", ("finding", finding)]
             : remedy.IsWithheld ? this["remedies.withheld"]
             : remedy.Unread is { Length: > 0 } unread ? this["remedies.unread", ("settings", string.Join(", ", unread))]
             : null;
-        IEnumerable<string> said = [effect, .. remedy.Notes.Select(note => $"{Say(note)}{(Language == Language.English ? "." : "。")}")];
+        IEnumerable<string> said = [effect, .. lasting.Length == 0 ? [] : (string[])[lasting], .. remedy.Notes.Select(note => $"{Say(note)}{(Language == Language.English ? "." : "。")}")];
         return string.Join(' ', more is null ? said : said.Append(more));
     }
+
+    // What sets the sysctls of the host at its start does not set those of a container.
+    private string LastingOf(Remedy remedy) => remedy.CommandLines.IsEmpty || !remedy.Steps.Any(step => step.IsSysctl) ? ""
+        : this[remedy.Steps.All(step => step.IsOfOwnPlace) ? "remedies.lasting" : "remedies.lasting_elsewhere"];
 
     /// <summary>A value as it stands in a sentence: 12,345; 81 %; 2 h 5 min; 1.5 GiB.</summary>
     public static string Format(object value) => value switch
     {
         string text => text,
+        OutsideName name => Visible.Name(name.Text),
         Share share => FormatShare(share.Ratio),
         Bytes bytes => FormatBytes(bytes.Count),
         TimeSpan time => FormatTime(time),

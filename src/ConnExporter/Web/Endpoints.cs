@@ -1,6 +1,6 @@
 using System.Text;
 using ConnExporter.Metrics;
-using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Web.Connections;
 using ConnExporter.Web.Pages;
 using Microsoft.AspNetCore.Http;
@@ -21,7 +21,7 @@ internal sealed class Endpoints
     private const string Methods = "GET, HEAD, OPTIONS";
     private const string Ready = "/-/ready";
     private readonly string telemetryPath;
-    private readonly SnapshotStore store;
+    private readonly StateStore store;
     private readonly MetricsPage metrics;
     private readonly StatusRoutes? status;
     private readonly bool hasPage;
@@ -32,7 +32,7 @@ internal sealed class Endpoints
     /// <param name="metrics">The metrics page.</param>
     /// <param name="status">The status page; null where there is none.</param>
     /// <param name="hasPage">Whether everybody is shown it; else only <c>diagnose</c> is told what it needs.</param>
-    public Endpoints(string telemetryPath, SnapshotStore store, MetricsPage metrics, StatusRoutes? status = null, bool hasPage = true)
+    public Endpoints(string telemetryPath, StateStore store, MetricsPage metrics, StatusRoutes? status = null, bool hasPage = true)
     {
         this.hasPage = hasPage;
         this.status = status;
@@ -174,7 +174,7 @@ internal sealed class Endpoints
 
     private Task AnswerReadyAsync(HttpContext context)
     {
-        string[] waiting = [.. store.Current.Collectors.Where(state => state.Outcome is null).Select(state => state.Name)];
+        string[] waiting = [.. store.Current.Snapshot.Collectors.Where(state => state.Outcome is null).Select(state => state.Name)];
         return store.Current.IsReady
             ? AnswerAsync(context, StatusCodes.Status200OK, PlainText, "ready\n")
             : AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, PlainText, $"waiting for the first {(waiting.Length > 0 ? "sample of: " + string.Join(", ", waiting) : "diagnosis")}\n");

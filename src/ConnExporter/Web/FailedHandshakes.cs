@@ -1,5 +1,6 @@
 using System.Security.Authentication;
 using ConnExporter.Web.Access;
+using ConnExporter.Web.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace ConnExporter.Web;

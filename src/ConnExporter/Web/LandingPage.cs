@@ -1,5 +1,5 @@
 using System.Text.Encodings.Web;
-using ConnExporter.Hosting;
+using ConnExporter.State;
 
 namespace ConnExporter.Web;
 

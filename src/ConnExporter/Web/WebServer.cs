@@ -7,7 +7,7 @@ using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Proc;
 using ConnExporter.Metrics;
-using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
 using Microsoft.AspNetCore.Builder;
@@ -45,7 +45,8 @@ internal sealed class WebServer : IDisposable
     /// <exception cref="ConfigurationException">It cannot be used.</exception>
     /// <exception cref="AccessFilesException">What it names cannot be used.</exception>
     /// <exception cref="NoListenerException">systemd was to pass on sockets and did not.</exception>
-    public WebServer(ExporterOptions options, TimeProvider time, ILogger log)
+    /// <exception cref="OperationCanceledException">It is to end already.</exception>
+    public WebServer(ExporterOptions options, TimeProvider time, ILogger log, CancellationToken end)
     {
         this.options = options;
         this.time = time;
@@ -54,7 +55,7 @@ internal sealed class WebServer : IDisposable
         access = options.Web.ConfigFile is { } file ? WebAccess.Open(file, time, log) : null;
         table = new ConnectionTable(options.Web.MaxConnections, options.Web.MaxConnectionsPerAddress, counters, time);
         listeners = new GuardedListenerFactory(table, counters, new BindFailure(new ProcFs(options.ProcPath), log), time);
-        localSocket = OpenLocal(LocalSocket.PathToServe(options.Web, Environment.GetEnvironmentVariable));
+        localSocket = OpenLocal(LocalSocket.PathToServe(options.Web, Environment.GetEnvironmentVariable), end);
     }
 
     /// <summary>Makes the host listen where it should, with the gate before the pages.</summary>
@@ -81,7 +82,7 @@ internal sealed class WebServer : IDisposable
     /// <param name="store">Where the numbers go.</param>
     /// <param name="logging">The log.</param>
     /// <param name="reload">The thread that reads the configuration, which is looked after as well.</param>
-    public WebWatch Watch(SnapshotStore store, Logging logging, AskedThread reload)
+    public WebWatch Watch(StateStore store, Logging logging, AskedThread reload)
     {
         // A disk that hangs holds the thread that looks at the files, not the one that looks after the connections.
         files = access is null ? null : new AskedThread(
@@ -207,7 +208,7 @@ internal sealed class WebServer : IDisposable
     }
 
     // Without it diagnose knows less; that is no reason not to run.
-    private string? OpenLocal(string? path)
+    private string? OpenLocal(string? path, CancellationToken end)
     {
         if (path is null)
         {
@@ -222,7 +223,7 @@ internal sealed class WebServer : IDisposable
             if (why is null)
             {
                 string real = Path.Join(directory.Path, Path.GetFileName(path));
-                listeners.OpenLocal(real);
+                listeners.OpenLocal(real, end);
                 return real;
             }
         }

@@ -1,5 +1,6 @@
 using ConnExporter.Hosting;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
 
@@ -14,7 +15,7 @@ internal sealed class WebWatch : IDisposable
     private readonly ConnectionTable table;
     private readonly WebAccess? access;
     private readonly WebCounters counters;
-    private readonly SnapshotStore store;
+    private readonly StateStore store;
     private readonly TimeProvider time;
     private readonly Logging logging;
     private readonly AskedThread[] readers;
@@ -24,7 +25,7 @@ internal sealed class WebWatch : IDisposable
     private long toldAt;
     private string? lastDefect;
 
-    public WebWatch(ConnectionTable table, WebAccess? access, WebCounters counters, SnapshotStore store, TimeProvider time, Logging logging, AskedThread[] readers)
+    public WebWatch(ConnectionTable table, WebAccess? access, WebCounters counters, StateStore store, TimeProvider time, Logging logging, AskedThread[] readers)
     {
         this.table = table;
         this.access = access;
@@ -68,11 +69,29 @@ internal sealed class WebWatch : IDisposable
     {
         table.Watch();
         Array.ForEach(readers, reader => reader.Watch());
-        var now = WebState.Of(table, access, counters);
-        store.Update(snapshot => snapshot.Web == now ? snapshot : snapshot with { Web = now });
+        WebState now = StateNow();
+        store.Update(state => state.Web == now ? state : state with { Web = now });
         Tell(now);
         logging.ShowDroppedLines(store);
     }
+
+    private WebState StateNow() => new()
+    {
+        Connections = (ulong)table.Count,
+        OverBound = counters.ConnectionsOverBound.Value,
+        OverClientBound = counters.ConnectionsOverClientBound.Value,
+        WithoutDescriptor = counters.ConnectionsWithoutDescriptor.Value,
+        GivenUp = counters.ConnectionsGivenUp.Value,
+        Silent = counters.ConnectionsSilent.Value,
+        Slow = counters.ConnectionsSlow.Value,
+        Handshake = counters.HandshakesFailed.Value,
+        Busy = counters.RequestsBusy.Value,
+        OverRate = counters.RequestsOverRate.Value,
+        Unauthorized = counters.RequestsUnauthorized.Value,
+        Guessing = counters.RequestsGuessing.Value,
+        AccessFilesOk = access?.LastLoadOk,
+        CertificateExpires = access?.Tls?.Expires,
+    };
 
     private void Tell(WebState now)
     {

@@ -1,8 +1,8 @@
-using ConnExporter.Collectors;
-using ConnExporter.Configuration;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Benchmarks.Parts;
 

@@ -1,8 +1,9 @@
-using ConnExporter.Collectors;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Benchmarks.Parts;
 

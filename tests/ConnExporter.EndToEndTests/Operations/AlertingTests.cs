@@ -31,6 +31,7 @@ public sealed partial class AlertingTests
     /// <summary>Queries that have no data here, and why.</summary>
     private static readonly Dictionary<string, string> WithoutData = new()
     {
+        ["ConnConnectsWithoutPort"] = "the programs in the kernel are off unless asked for",
         ["ConnFindingRecurring"] = "it takes an hour",
         ["ConnExporterDown"] = "the exporter answers; the end of the test is about it",
         ["ConnExporterMissing"] = "there is one",

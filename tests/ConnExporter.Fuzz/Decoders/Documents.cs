@@ -4,6 +4,7 @@ using System.Text.Json;
 using ConnExporter.Commands;
 using ConnExporter.Incidents;
 using ConnExporter.Kernel;
+using ConnExporter.Sampling;
 using ConnExporter.Terminal;
 using ConnExporter.Texts;
 
@@ -70,7 +71,7 @@ internal static class Documents
         return new Decoder
         {
             Name = "incident-record",
-            Methods = ["IncidentStore.Understand", "IncidentsCommand.Text", "IncidentListJson.Findings"],
+            Methods = ["IncidentStore.Understand", "IncidentsCommand.Text", "IncidentFindings.Read"],
             Seeds = Seeds.Texts("""{"format":1,"incident":"x","record":1,"event":"begin","severity":"critical","at":"2026-11-20T21:47:51+00:00","kernel":"6.18","history":{},"tables":{},"diagnosis":""" + Diagnosis + "}"),
             Words = Words,
             Refusals = [typeof(IncidentException)],
@@ -84,7 +85,7 @@ internal static class Documents
                 foreach (Func<JsonElement, int> use in (Func<JsonElement, int>[])
                 [
                     root => IncidentsCommand.Text(root, incident, record, book, TerminalStyle.Plain).Length > 0 ? 1 : 0,
-                    root => IncidentListJson.Findings(root).Length > 0 ? 2 : 0,
+                    root => IncidentFindings.Read(root).Length > 0 ? 2 : 0,
                     root => Copy(root, buffer, options),
                 ])
                 {

@@ -1,7 +1,8 @@
 using System.Text;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Metrics;
-using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Web;
 using ConnExporter.Web.Access;
 using ConnExporter.Web.Pages;
@@ -59,10 +60,10 @@ internal static class Requests
 
     public static Decoder Request()
     {
-        var store = new SnapshotStore(Snapshot.Empty(TimeProvider.System));
+        var store = new StateStore(TimeProvider.System);
         var diagnostician = new Diagnostician(RuleList.All, new Thresholds(), TimeProvider.System, (_, e) => throw new InvalidOperationException("a rule failed", e));
-        DiagnosisReport report = diagnostician.Look(store.Current);
-        store.Update(snapshot => snapshot with { Report = report });
+        DiagnosisReport report = diagnostician.Look(store.Current.Snapshot);
+        store.Update(state => state with { Report = report });
         var endpoints = new Endpoints("/metrics", store, new MetricsPage(store, new MetricRegistry()), new StatusRoutes(new StatusSite(store, diagnostician, TimeProvider.System, new PageSite("host", "/metrics"))));
         return new Decoder
         {

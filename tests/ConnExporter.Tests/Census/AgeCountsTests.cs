@@ -1,4 +1,4 @@
-using ConnExporter.Census;
+using ConnExporter.Sampling.Census;
 
 namespace ConnExporter.Tests.Census;
 

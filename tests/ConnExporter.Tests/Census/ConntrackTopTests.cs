@@ -1,6 +1,7 @@
-using ConnExporter.Census;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling.Census;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Census;

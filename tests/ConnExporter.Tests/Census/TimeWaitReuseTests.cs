@@ -1,7 +1,7 @@
 using System.Text;
-using ConnExporter.Census;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Sampling.Census;
 
 namespace ConnExporter.Tests.Census;
 

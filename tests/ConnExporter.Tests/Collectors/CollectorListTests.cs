@@ -1,6 +1,6 @@
-using ConnExporter.Collectors;
 using ConnExporter.Configuration;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Sampling;
 using ConnExporter.Tests.Support;
 

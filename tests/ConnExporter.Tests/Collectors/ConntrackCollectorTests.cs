@@ -1,6 +1,7 @@
-using ConnExporter.Census;
-using ConnExporter.Collectors;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Sampling.Census;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Collectors;
@@ -118,6 +119,22 @@ public sealed class ConntrackCollectorTests : IDisposable
         page["conn_conntrack_drops_total", "self"].ShouldBe("85");
         page["conn_conntrack_early_drops_total", "self"].ShouldBe("102");
         page["conn_conntrack_search_restarts_total", "self"].ShouldBe("4294967302");
+    }
+
+    [Fact]
+    public void A_kernel_without_the_columns_has_no_count_of_them_and_not_0()
+    {
+        bench.Write(Sysctls + "count", "1\n");
+        bench.Write("net/stat/nf_conntrack", "entries  searched found new invalid ignore delete delete_list insert insert_failed drop early_drop icmp_error  expect_new expect_create expect_delete search_restart\n"
+            + "00000001  00000000 00000000 00000000 00000002 00000000 00000000 00000000 00000000 00000004 00000005 00000006 00000000  00000000 00000000 00000000 00000007\n");
+
+        ConntrackStatistics? statistics = ((ConntrackReading)bench.Sample()).Statistics;
+        statistics!.Value.ChainsTooLong.ShouldBeNull();
+        statistics.Value.ClashesResolved.ShouldBeNull();
+        MetricsText page = bench.Collect();
+        page["conn_conntrack_insert_failed_total", "self"].ShouldBe("4");
+        page.Of("conn_conntrack_chain_too_long_total").ShouldBeEmpty();
+        page.Of("conn_conntrack_clash_resolved_total").ShouldBeEmpty();
     }
 
     [Fact]

@@ -1,5 +1,4 @@
-using System.Text;
-using ConnExporter.Collectors;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Collectors;
@@ -87,8 +86,8 @@ public sealed class CountersCollectorTests : IDisposable
     [Fact]
     public void No_column_is_asked_for_twice()
     {
-        CountersReading.TcpNames.Select(Encoding.ASCII.GetString).ShouldBeUnique();
-        CountersReading.TcpExtNames.Select(Encoding.ASCII.GetString).ShouldBeUnique();
+        CountersReading.Tcp.ShouldBeUnique();
+        CountersReading.TcpExt.ShouldBeUnique();
     }
 
     private void Snmp(string names, string values) => bench.Write("net/snmp", $"Ip: A\nIp: 1\nTcp: {names}\nTcp: {values}\n");

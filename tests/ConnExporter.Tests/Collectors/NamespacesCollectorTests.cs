@@ -1,7 +1,7 @@
-using ConnExporter.Collectors;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Namespaces;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Collectors;

@@ -1,5 +1,5 @@
-using ConnExporter.Collectors;
 using ConnExporter.Kernel;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Collectors;

@@ -1,4 +1,5 @@
-using ConnExporter.Collectors;
+using ConnExporter.Kernel.Cgroups;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Collectors;
@@ -25,6 +26,29 @@ public sealed class ProcessesCollectorTests : IDisposable
         page.Of("conn_process_group_file_descriptors").ShouldBe(["nginx nginx.service 12", "nginx session-1.scope 2"]);
         page["conn_processes"].ShouldBe("3");
         page["conn_processes_unreadable"].ShouldBe("0");
+    }
+
+    [Fact]
+    public void A_pod_whose_name_could_not_be_read_at_first_has_it_when_it_can()
+    {
+        const string Container = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        bool fails = true;
+        var names = new PodNames("/", bench.Time, (path, _) => fails ? throw new IOException("Too many open files", 24)
+            : path.Contains("/run/containerd/", StringComparison.Ordinal) ? """{"annotations":{"io.kubernetes.cri.container-name":"nginx","io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop"}}"""u8.ToArray() : null);
+        bench.Use(kernel => new ProcessesCollector(kernel with { Pods = names }));
+        string cgroup = $"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{Container}.scope";
+        bench.Process(10, "nginx", 5, cgroup: cgroup);
+        bench.Process(11, "nginx", 7, cgroup: cgroup);
+        bench.Collect().Of("conn_process_group_file_descriptors").ShouldBe(["nginx pod 1-2/cri-containerd-0123456789ab 12"]);
+
+        fails = false;
+        bench.Time.Advance(TimeSpan.FromSeconds(10));
+        for (int round = 0; round < RefreshRounds; round++)
+        {
+            bench.Collect();
+        }
+
+        bench.Collect().Of("conn_process_group_file_descriptors").ShouldBe(["nginx pod shop/web-0/nginx 12"]);
     }
 
     [Fact]

@@ -1,7 +1,7 @@
-using ConnExporter.Collectors;
 using ConnExporter.Kernel;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Tuning;
 using ConnExporter.Tests.Support;
-using ConnExporter.Tuning;
 
 namespace ConnExporter.Tests.Collectors;
 

@@ -1,6 +1,6 @@
-using ConnExporter.Collectors;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Collectors;

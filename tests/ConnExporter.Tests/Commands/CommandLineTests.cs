@@ -1,5 +1,7 @@
 using ConnExporter.Commands;
+using ConnExporter.Configuration;
 using ConnExporter.Hosting;
+using ConnExporter.State;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Commands;
@@ -67,6 +69,34 @@ public class CommandLineTests
         exit.ShouldBe(ExitCode.Ok);
         output.ShouldContain("metrics at /a");
     }
+
+    [Fact]
+    public void Every_setting_in_force_is_printed_with_who_says_so_as_a_file_that_means_the_same()
+    {
+        using var directory = new TemporaryDirectory();
+        string file = Path.Join(directory.Path, "a.yml");
+        File.WriteAllText(file, "log.level: warn\ncollector:\n  ports: false\n");
+
+        (int exit, string output, _) = Run($"check-config --print --config.file={file} --web.listen-address=[::1]:9058 --web.listen-address=:9059");
+
+        exit.ShouldBe(ExitCode.Ok);
+        string[] lines = output.Split('\n');
+        lines.ShouldContain("web.listen-address: [\"[::1]:9058\", \":9059\"]  # --web.listen-address");
+        lines.ShouldContain($"log.level: warn  # {file}:1: log.level");
+        lines.ShouldContain(line => line.StartsWith("collector.ports: false  # ", StringComparison.Ordinal));
+        lines.ShouldContain("collector.self: true  # default");
+        lines.ShouldContain("log.format: logfmt  # default");
+        lines.ShouldContain("# recorder.path: not set");
+        Settings.All.ShouldAllBe(setting => lines.Any(line => line.StartsWith(setting.Key + ": ", StringComparison.Ordinal) || line.StartsWith($"# {setting.Key}: ", StringComparison.Ordinal)));
+
+        string again = Path.Join(directory.Path, "b.yml");
+        File.WriteAllText(again, output);
+        Values(Run($"check-config --print --config.file={again}").Output).ShouldBe(Values(output));
+    }
+
+    // What it is, not who says so; the file does not name itself.
+    private static string[] Values(string printed) =>
+        [.. printed.Split('\n').Where(line => line.Contains(": ", StringComparison.Ordinal) && !line.StartsWith("# ", StringComparison.Ordinal)).Select(line => line.Split("  # ")[0])];
 
     [Fact]
     public void The_version_is_told_on_standard_output()

@@ -1,5 +1,5 @@
-using ConnExporter.Collectors;
 using ConnExporter.Configuration;
+using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Tests.Configuration;
 

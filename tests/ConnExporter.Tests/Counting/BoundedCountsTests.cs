@@ -1,4 +1,4 @@
-using ConnExporter.Counting;
+using ConnExporter.Sampling.Counting;
 using ConnExporter.Tests.Support;
 using FsCheck;
 using FsCheck.Fluent;

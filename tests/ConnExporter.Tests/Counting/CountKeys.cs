@@ -1,5 +1,5 @@
-using ConnExporter.Counting;
 using ConnExporter.Kernel;
+using ConnExporter.Sampling.Counting;
 
 namespace ConnExporter.Tests.Counting;
 

@@ -1,4 +1,4 @@
-using ConnExporter.Counting;
+using ConnExporter.Sampling.Counting;
 
 namespace ConnExporter.Tests.Counting;
 

@@ -1,4 +1,4 @@
-using ConnExporter.Counting;
+using ConnExporter.Sampling.Counting;
 using FsCheck;
 using FsCheck.Fluent;
 

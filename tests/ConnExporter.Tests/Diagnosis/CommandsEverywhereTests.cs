@@ -1,8 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using ConnExporter.Collectors;
 using ConnExporter.Incidents;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Terminal;
 using ConnExporter.Tests.Web.Pages;
 using ConnExporter.Texts;

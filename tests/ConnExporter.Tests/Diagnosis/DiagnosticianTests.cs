@@ -1,6 +1,7 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Web.Pages;
 
 namespace ConnExporter.Tests.Diagnosis;

@@ -67,6 +67,24 @@ public class FindingTrackerTests
         tracker.LastHeld.ShouldBe(TimeSpan.FromSeconds(89));
     }
 
+    [Fact]
+    public void What_would_mend_it_is_no_advice_while_it_is_not_seen()
+    {
+        Verdict seen = Verdict(Severity.Warning) with { Remedies = [new Remedy("widen_port_range", RemedyKind.Room, ShellCommand.Of("sysctl", "-w", "a=b"))] };
+        tracker.Take(TimeSpan.Zero, Start, seen, Thresholds);
+        tracker.Take(TimeSpan.FromSeconds(60), Start.AddSeconds(60), seen, Thresholds);
+        tracker.Current!.Verdict.Remedies.ShouldHaveSingleItem();
+        tracker.Current.LastSeen.ShouldBeNull();
+
+        See(70, null);
+        tracker.Current!.Verdict.Remedies.ShouldBeEmpty();
+        tracker.Current.LastSeen.ShouldBe(Start.AddSeconds(60));
+
+        tracker.Take(TimeSpan.FromSeconds(75), Start.AddSeconds(75), seen, Thresholds);
+        tracker.Current!.Verdict.Remedies.ShouldHaveSingleItem("it is back");
+        tracker.Current.LastSeen.ShouldBeNull();
+    }
+
     // As diagnose looks: twice, without waiting for anything.
     [Fact]
     public void What_still_is_so_does_not_end_even_where_nothing_lingers()

@@ -1,8 +1,12 @@
 using System.Text.Json;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Json;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.State;
 using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
 
@@ -41,29 +45,30 @@ public class InputTests
     [InlineData("ports", "Ok", true)]
     public void What_a_collector_did_not_read_is_missing_unless_it_need_not_be_there(string collector, string outcome, bool isComplete)
     {
-        Snapshot snapshot = Look(Without(collector, Enum.Parse<Outcome>(outcome)));
+        ExporterState state = Look(Without(collector, Enum.Parse<Outcome>(outcome)));
 
-        snapshot.Report!.IsComplete.ShouldBe(isComplete);
-        NotSeen[] notSeen = [.. NotSeen.Of(snapshot, TextBook.Of(Language.English)).Where(one => one.What == collector)];
+        state.Report!.IsComplete.ShouldBe(isComplete);
+        NotSeen[] notSeen = [.. NotSeen.Of(state, TextBook.Of(Language.English)).Where(one => one.What == collector)];
         notSeen.Length.ShouldBe(isComplete ? 0 : 1);
         if (!isComplete)
         {
             string rule = collector switch { "ports" => "ephemeral_ports_exhausting", "states" => "time_wait_storm", "neighbours" => "neighbour_table_overflowing", _ => "conntrack_exhausting" };
             notSeen[0].Why.ShouldContain(rule);
             notSeen[0].Why.ShouldContain("played");
-            snapshot.Report.Counts.Where(count => count.Id == rule).ShouldAllBe(count => !count.IsKnown);
-            MetricsPageOf(snapshot).ShouldNotContain($"conn_finding{{finding=\"{rule}\"");
+            state.Report.Counts.Where(count => count.Id == rule).ShouldAllBe(count => !count.IsKnown);
+            MetricsPageOf(state).ShouldNotContain($"conn_finding{{finding=\"{rule}\"");
         }
 
-        MetricsPageOf(snapshot).Contains("conn_finding{finding=\"process_descriptors_exhausting\"", StringComparison.Ordinal).ShouldBeTrue("it rests on something else");
+        MetricsPageOf(state).Contains("conn_finding{finding=\"process_descriptors_exhausting\"", StringComparison.Ordinal).ShouldBeTrue("it rests on something else");
     }
 
     [Theory]
-    [InlineData(0, true)]
-    [InlineData(1, false)]
-    public void Another_namespace_of_which_nothing_is_known_may_have_anything(int missed, bool isComplete)
+    [InlineData(0, 0, true)]
+    [InlineData(1, 0, false)]
+    [InlineData(0, 1, false)]
+    public void Another_namespace_of_which_nothing_is_known_may_have_anything(int missed, int denied, bool isComplete)
     {
-        CollectorState namespaces = State("namespaces", Outcome.Ok, new NamespacesReading([], seen: 1, read: 0, denied: 0) { Missed = missed });
+        CollectorState namespaces = State("namespaces", Outcome.Ok, new NamespacesReading([], seen: 1, read: 0, denied) { Missed = missed });
 
         Look([.. Everything().Where(state => state.Name != "namespaces"), namespaces]).Report!.IsComplete.ShouldBe(isComplete);
     }
@@ -71,10 +76,10 @@ public class InputTests
     [Fact]
     public void What_is_switched_off_is_named_and_the_verdict_is_about_the_rest()
     {
-        Snapshot snapshot = Look([.. Everything().Where(state => state.Name != "processes")]);
+        ExporterState state = Look([.. Everything().Where(state => state.Name != "processes")]);
 
-        snapshot.Report!.IsComplete.ShouldBeTrue();
-        NotSeen.Of(snapshot, TextBook.Of(Language.English)).Single(one => one.What == "processes").Why.ShouldContain("switched off");
+        state.Report!.IsComplete.ShouldBeTrue();
+        NotSeen.Of(state, TextBook.Of(Language.English)).Single(one => one.What == "processes").Why.ShouldContain("switched off");
     }
 
     [Theory]
@@ -105,40 +110,40 @@ public class InputTests
     {
         CollectorState listeners = State("listeners", Outcome.Ok, new ListenersReading("self", [new("0.0.0.0", "80", 3, Limit: null, 3, Drops: null)]));
 
-        Snapshot snapshot = Look([.. Everything().Where(state => state.Name != "listeners"), listeners]);
+        ExporterState state = Look([.. Everything().Where(state => state.Name != "listeners"), listeners]);
 
-        snapshot.Report!.Gaps.ShouldHaveSingleItem().Findings.Select(rule => rule.Id).ShouldBe(["accept_queue_overflowing", "tuning_backlog_cut_off"]);
+        state.Report!.Gaps.ShouldHaveSingleItem().Findings.Select(rule => rule.Id).ShouldBe(["accept_queue_overflowing", "tuning_backlog_cut_off"]);
     }
 
     [Fact]
     public void The_document_and_the_page_do_not_say_ok_over_what_is_missing()
     {
-        Snapshot snapshot = Look(Without("ports", Outcome.Absent));
+        ExporterState state = Look(Without("ports", Outcome.Absent));
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
         {
-            ReportJson.Write(json, snapshot, "host", TextBook.Of(Language.English), NotSeen.Of(snapshot, TextBook.Of(Language.English)));
+            ReportJson.Write(json, state, "host", TextBook.Of(Language.English), NotSeen.Of(state, TextBook.Of(Language.English)));
         }
 
         using var document = JsonDocument.Parse(stream.ToArray());
         document.RootElement.GetProperty("complete").GetBoolean().ShouldBeFalse();
-        ConnExporter.Web.Pages.VerdictPart.Word(snapshot.Report!, TextBook.Of(Language.English)).ShouldBe("could not tell");
+        ConnExporter.Web.Pages.VerdictPart.Word(state.Report!, TextBook.Of(Language.English)).ShouldBe("could not tell");
         ConnExporter.Web.Pages.VerdictPart.Word(Look(Everything()).Report!, TextBook.Of(Language.English)).ShouldBe("ok");
     }
 
-    private static string MetricsPageOf(Snapshot snapshot)
+    private static string MetricsPageOf(ExporterState state)
     {
         var page = new ConnExporter.Metrics.ExpositionWriter();
-        FindingMetrics.Write(page, snapshot.Report!);
+        FindingMetrics.Write(page, state.Report!);
         page.End();
         return System.Text.Encoding.UTF8.GetString(page.ToText(ConnExporter.Metrics.ExpositionFormat.Text));
     }
 
-    private Snapshot Look(CollectorState[] collectors)
+    private ExporterState Look(CollectorState[] collectors)
     {
-        Snapshot snapshot = Snapshot.Empty(time) with { Collectors = [.. collectors] };
+        Snapshot snapshot = Snapshot.Empty with { Collectors = [.. collectors] };
         var diagnostician = new Diagnostician(RuleList.All, new Thresholds { For = TimeSpan.Zero }, time, (_, e) => throw e);
-        return snapshot with { Report = diagnostician.Look(snapshot) };
+        return new ExporterState(snapshot) { Report = diagnostician.Look(snapshot) };
     }
 
     private static CollectorState[] Without(string collector, Outcome outcome) =>

@@ -1,13 +1,14 @@
 using System.Collections.Immutable;
 using System.Text;
-using ConnExporter.Census;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
-using ConnExporter.Kernel;
+using ConnExporter.Diagnosis.Resources;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Probes;
 using ConnExporter.Kernel.Proc;
-using ConnExporter.Resources;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Census;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Diagnosis;
@@ -51,6 +52,8 @@ internal sealed class ObservationBench
 
     public SettingsReading? Settings { get; set; }
 
+    public SymptomsReading? Symptoms { get; set; }
+
     /// <summary>Whether units are known to be the host's.</summary>
     public bool SeesHostCgroups { get; set; } = true;
 
@@ -67,7 +70,7 @@ internal sealed class ObservationBench
     /// <summary>Sets a counter of the kernel's (<c>ListenOverflows</c>); those that were never set are missing on this kernel.</summary>
     public ObservationBench Count(string kernelName, ulong value)
     {
-        if (!Array.Exists(CountersReading.Tcp, counter => counter.KernelName == kernelName) && !Array.Exists(CountersReading.TcpExt, counter => counter.KernelName == kernelName))
+        if (!CountersReading.Tcp.Contains(kernelName) && !CountersReading.TcpExt.Contains(kernelName))
         {
             throw new ArgumentException($"{kernelName}: no collector reads it", nameof(kernelName));
         }
@@ -195,6 +198,20 @@ internal sealed class ObservationBench
             Errors = [],
         };
 
+    /// <summary>What was counted in the kernel: connects without a port by process and unit, and to one port, and descriptors that were refused.</summary>
+    public static SymptomsReading SymptomsOf((string Process, string Unit, ulong Count)[] connects, string port, ulong toPort, (string Process, string Unit, ulong Count)[]? descriptors = null) => new()
+    {
+        Connects = [.. connects.Select(row => (new SymptomLabels(row.Process, row.Unit, "no_port"), row.Count)), (new SymptomLabels("curl", "none", "refused"), 99)],
+        ConnectPorts = toPort > 0 ? [(new SymptomLabels(port, "no_port"), toPort), (new SymptomLabels("443", "refused"), 99)] : [],
+        Closes = [],
+        Accepted = [],
+        Accepts = [],
+        Descriptors = [.. (descriptors ?? []).Select(row => (new SymptomLabels(row.Process, row.Unit), row.Count))],
+        Binds = [],
+        Hooks = [],
+        Lost = 0,
+    };
+
     /// <summary>Looks, with every reading that is set as if taken this moment.</summary>
     public Observation Look()
     {
@@ -203,11 +220,11 @@ internal sealed class ObservationBench
         long timestamp = time.GetTimestamp();
         IEnumerable<Reading?> readings =
         [
-            States, Listeners, SockStat, Ports, Census, Conntrack, Neighbours, Descriptors, Processes, Settings,
+            States, Listeners, SockStat, Ports, Census, Conntrack, Neighbours, Descriptors, Processes, Settings, Symptoms,
             counters.Count == 0 ? null : new CountersReading(KernelSource.OwnNamespace, Values(CountersReading.Tcp), Values(CountersReading.TcpExt)),
             new SelfReading(default, (ulong)BootTime.ToUnixTimeSeconds(), open: 100, limit: 1024) { SeesHostCgroups = SeesHostCgroups },
         ];
-        Snapshot snapshot = Snapshot.Empty(time) with
+        Snapshot snapshot = Snapshot.Empty with
         {
             Collectors =
             [
@@ -226,7 +243,7 @@ internal sealed class ObservationBench
         Seen.Resources = resources.Follow(now, isOwn: true, ResourceReadings.Of(Seen));
         return Seen;
 
-        ulong?[] Values(CountersReading.Counter[] all) => [.. all.Select(counter => counters.TryGetValue(counter.KernelName, out ulong value) ? value : (ulong?)null)];
+        ulong?[] Values(string[] all) => [.. all.Select(name => counters.TryGetValue(name, out ulong value) ? value : (ulong?)null)];
     }
 
     /// <summary>Looks and asks a rule.</summary>

@@ -1,15 +1,15 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using ConnExporter.Census;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Resources;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Holders;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
-using ConnExporter.Resources;
+using ConnExporter.Sampling.Census;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Holders;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Tests.Diagnosis;

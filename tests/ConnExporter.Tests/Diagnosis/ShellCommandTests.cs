@@ -2,17 +2,16 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Diagnosis.Rules.Tuning;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Diagnosis.Rules;
 using ConnExporter.Tests.Support;
-using ConnExporter.Texts;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -170,7 +169,7 @@ public sealed class ShellCommandTests : IDisposable
     {
         var time = new ManualTime();
         var namespaces = new NamespacesReading([new("elsewhere", new NamespaceReadings(), InFull: true) { Path = path }], seen: 1, read: 1, denied: 0);
-        Snapshot snapshot = Snapshot.Empty(time) with
+        Snapshot snapshot = Snapshot.Empty with
         {
             Collectors =
             [

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Explain;
 using ConnExporter.Terminal;
 using ConnExporter.Tests.Support;

@@ -1,6 +1,7 @@
 using ConnExporter.Configuration;
 using ConnExporter.Explain;
 using ConnExporter.Terminal;
+using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Tests.Explain;
@@ -18,11 +19,46 @@ public class TopicsTests
     public void A_topic_is_found_by_its_name_and_by_each_of_its_patterns(string id)
     {
         Topic topic = Topics.All.Single(topic => topic.Id == id);
-        foreach (string pattern in topic.Patterns.Concat(topic.Says).Append(id))
+        foreach (string pattern in topic.Patterns.Concat(topic.Says).Concat(topic.Otherwise).Append(id))
         {
             Topics.Find(pattern.Replace("*", "something or other", StringComparison.Ordinal))?.Id.ShouldBe(id, pattern);
             Topics.Find(pattern.ToUpperInvariant())?.Id.ShouldBe(id, pattern);
         }
+    }
+
+    // What passes on that something failed gives way to whatever says what.
+    [Theory]
+    [InlineData("HTTP/1.1 502 Bad Gateway", "bad_gateway")]
+    [InlineData("[error] 31#31: *5 upstream prematurely closed connection while reading response header from upstream, client: 10.0.0.1, upstream: \"http://10.0.0.2:8080/\"", "bad_gateway")]
+    [InlineData("502 Bad Gateway: connect() failed (111: Connection refused) while connecting to upstream", "connection_refused")]
+    [InlineData("Get \"http://10.0.0.1/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)", "deadline_exceeded")]
+    [InlineData("rpc error: code = DeadlineExceeded desc = context deadline exceeded", "deadline_exceeded")]
+    [InlineData("context deadline exceeded: dial tcp 10.0.0.5:443: connect: connection refused", "connection_refused")]
+    [InlineData("ConnFindingCritical", "own_alerts")]
+    [InlineData("[FIRING:1] ConnFindingWarning (web-1:9057 self close_wait_leak conn warning)", "close_wait_leak")]
+    [InlineData("ConnTooManyEstablished", "too_many_established")]
+    [InlineData("TcpExtListenDrops", "accept_queue_overflowing")]
+    [InlineData("TcpExtListenOverflows               271                0.0", "accept_queue_overflowing")]
+    [InlineData("TcpExtTCPReqQFullDrop", "syn_queue_overflowing")]
+    [InlineData("node_netstat_TcpExt_ListenOverflows", "accept_queue_overflowing")]
+    [InlineData("TcpRetransSegs", "retransmit_storm")]
+    [InlineData("TcpExtTCPTimeouts", "retransmit_storm")]
+    [InlineData("TcpExtTW", "kernel_counters")]
+    [InlineData("TcpExtTCPDSACKOldSent", "kernel_counters")]
+    [InlineData("IpExtInNoRoutes", "kernel_counters")]
+    public void What_tells_little_leads_where_it_is_read(string text, string id) => Topics.Find(text)?.Id.ShouldBe(id);
+
+    [Fact]
+    public void Every_alert_of_our_rules_is_known()
+    {
+        string[] alerts =
+        [
+            .. Directory.EnumerateFiles(Path.GetFullPath(Fixture.PathOf("..", "..", "..", "deploy", "prometheus", "rules")))
+                .SelectMany(File.ReadLines).Select(line => line.Trim()).Where(line => line.StartsWith("- alert: ", StringComparison.Ordinal)).Select(line => line["- alert: ".Length..]),
+        ];
+
+        alerts.Length.ShouldBeGreaterThan(10);
+        alerts.ShouldAllBe(alert => Topics.Find(alert) != null);
     }
 
     [Theory]

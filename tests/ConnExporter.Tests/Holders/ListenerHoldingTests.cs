@@ -1,4 +1,4 @@
-using ConnExporter.Holders;
+using ConnExporter.Sampling.Holders;
 
 namespace ConnExporter.Tests.Holders;
 

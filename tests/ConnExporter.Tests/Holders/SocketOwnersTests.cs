@@ -1,7 +1,7 @@
-using ConnExporter.Holders;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Holders;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Holders;

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
-using ConnExporter.Holders;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Holders;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Holders;

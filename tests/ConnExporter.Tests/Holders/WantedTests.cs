@@ -1,5 +1,5 @@
-using ConnExporter.Holders;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Holders;
 
 namespace ConnExporter.Tests.Holders;
 

@@ -1,4 +1,4 @@
-using ConnExporter.Hosting;
+using ConnExporter.Sampling;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Hosting;

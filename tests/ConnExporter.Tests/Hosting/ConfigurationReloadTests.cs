@@ -4,8 +4,9 @@ using System.Text;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
-using ConnExporter.Kernel;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Tests.Sampling;
 using ConnExporter.Tests.Support;
 using Serilog.Events;
@@ -18,7 +19,7 @@ public sealed class ConfigurationReloadTests : IDisposable
     private readonly TemporaryDirectory directory = new();
     private readonly ManualTime time = new();
     private readonly Socket manager = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 5000 };
-    private readonly SnapshotStore store;
+    private readonly StateStore store;
     private readonly SystemdNotifier systemd;
     private readonly Sampler sampler;
     private readonly Logging logging;
@@ -37,8 +38,8 @@ public sealed class ConfigurationReloadTests : IDisposable
         Console.SetError(log);
         logging = new Logging(options, _ => null);
         systemd = new SystemdNotifier(name => name == "NOTIFY_SOCKET" ? socket : null, time, lines.Log);
-        store = new SnapshotStore(Snapshot.Empty(time));
-        sampler = new Sampler(store, [Entry("self"), Entry("states")], KernelSource.Host(), time, systemd, lines.Log);
+        store = new StateStore(time);
+        sampler = new Sampler(store, [Entry("self"), Entry("states")], KernelSource.Host(), time, lines.Log);
         sampler.Apply(options);
         reload = new ConfigurationReload(sources, options, sampler, new Diagnostician([], options.Thresholds, time, (_, _) => { }), recorder: null, store, systemd, logging, time);
     }
@@ -63,8 +64,8 @@ public sealed class ConfigurationReloadTests : IDisposable
 
         reload.Run();
 
-        store.Current.Collectors.Select(state => state.Name).ShouldBe(["self", "states"]);
-        store.Current.Collectors[0].Interval.ShouldBe(TimeSpan.FromMinutes(7));
+        store.Current.Snapshot.Collectors.Select(state => state.Name).ShouldBe(["self", "states"]);
+        store.Current.Snapshot.Collectors[0].Interval.ShouldBe(TimeSpan.FromMinutes(7));
         store.Current.Configuration.ShouldBe(new ConfigurationState(LastReloadOk: true, time.GetUtcNow()));
         logging.Logger.IsEnabled(LogEventLevel.Debug).ShouldBeTrue();
         Log().ShouldContain("The configuration was read again and is in force");
@@ -79,7 +80,7 @@ public sealed class ConfigurationReloadTests : IDisposable
 
         reload.Run();
 
-        store.Current.Collectors.Select(state => state.Name).ShouldBe(["self"]);
+        store.Current.Snapshot.Collectors.Select(state => state.Name).ShouldBe(["self"]);
         store.Current.Configuration.ShouldBe(new ConfigurationState(LastReloadOk: false, loaded));
         logging.Logger.IsEnabled(LogEventLevel.Debug).ShouldBeFalse();
         MetricsText.Of(store.Current)["conn_exporter_config_last_reload_successful"].ShouldBe("0");
@@ -96,7 +97,7 @@ public sealed class ConfigurationReloadTests : IDisposable
         reload.Run();
 
         store.Current.Configuration.LastReloadOk.ShouldBeTrue();
-        store.Current.Collectors.Select(state => state.Name).ShouldBe(["states"]);
+        store.Current.Snapshot.Collectors.Select(state => state.Name).ShouldBe(["states"]);
     }
 
     [Fact]
@@ -107,7 +108,7 @@ public sealed class ConfigurationReloadTests : IDisposable
         reload.Run();
 
         store.Current.Configuration.LastReloadOk.ShouldBeFalse();
-        store.Current.Collectors.Select(state => state.Name).ShouldBe(["self"]);
+        store.Current.Snapshot.Collectors.Select(state => state.Name).ShouldBe(["self"]);
     }
 
     [Theory]

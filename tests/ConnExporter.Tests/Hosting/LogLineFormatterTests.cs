@@ -46,7 +46,7 @@ public class LogLineFormatterTests
     [InlineData("say \"hi\"", "say \\\"hi\\\"", "say \"hi\"")]
     [InlineData("back\\slash", "back\\\\slash", "back\\slash")]
     [InlineData("Größe 日本", "Größe 日本", "Größe 日本")]
-    [InlineData("x\u0001y", "x\\u0001y", "x\u0001y")]
+    [InlineData("x\u0001y", "x\\u0001y", "x\\u0001y")]
     public void Values_do_not_break_the_line(string value, string quoted, string inJournal)
     {
         Line(LogFormat.Logfmt, LogEventLevel.Information, "it is {Value}", ("Value", value)).ShouldEndWith($" msg=\"it is {quoted}\"\n");

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using ConnExporter.Hosting;
-using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Tests.Sampling;
 using ConnExporter.Tests.Support;
 
@@ -14,7 +14,7 @@ public sealed class LoggingTests
     [Fact]
     public void Lines_that_nobody_reads_are_lost_without_waiting_and_counted()
     {
-        var store = new SnapshotStore(Snapshot.Empty(new ManualTime()));
+        var store = new StateStore(new ManualTime());
         TextWriter console = Console.Error;
         using var unread = new UnreadPipe();
         Console.SetError(unread);
@@ -42,7 +42,7 @@ public sealed class LoggingTests
     [Fact]
     public void Lines_that_cannot_be_written_are_counted()
     {
-        var store = new SnapshotStore(Snapshot.Empty(new ManualTime()));
+        var store = new StateStore(new ManualTime());
         TextWriter console = Console.Error;
         using var full = new StreamWriter(new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0)) { AutoFlush = true };
         Console.SetError(full);

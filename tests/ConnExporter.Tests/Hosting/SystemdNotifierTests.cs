@@ -193,7 +193,7 @@ public sealed class SystemdNotifierTests : IDisposable
         logged.Take().ShouldHaveSingleItem().ShouldStartWith("<4>The service manager cannot be told READY=1: ");
     }
 
-    private static Snapshot With(params CollectorState[] collectors) => Snapshot.Empty(new ManualTime()) with { Collectors = [.. collectors] };
+    private static Snapshot With(params CollectorState[] collectors) => Snapshot.Empty with { Collectors = [.. collectors] };
 
     private void Listen(bool isAbstract = false)
     {

@@ -1,6 +1,9 @@
+using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Incidents;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Incidents;
@@ -86,7 +89,7 @@ public sealed class FlightRecorderTests : IDisposable
         });
     }
 
-    private static Snapshot Looked(params Finding[] findings) => Snapshot.Empty(Time) with { Report = new DiagnosisReport(Time.GetUtcNow(), [], [.. findings], []) };
+    private static ExporterState Looked(params Finding[] findings) => new(Snapshot.Empty) { Report = new DiagnosisReport(Time.GetUtcNow(), [], [.. findings], []) };
 
     private static void Begin(FlightRecorder recorder, ulong written)
     {

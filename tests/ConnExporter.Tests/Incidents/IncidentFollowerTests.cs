@@ -1,6 +1,6 @@
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Resources;
 using ConnExporter.Incidents;
-using ConnExporter.Resources;
 
 namespace ConnExporter.Tests.Incidents;
 

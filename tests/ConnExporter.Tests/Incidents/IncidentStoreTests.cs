@@ -68,6 +68,31 @@ public sealed class IncidentStoreTests : IDisposable
         Directory.GetFiles(store.Directory).Length.ShouldBe(15);
     }
 
+    // Older than all of ours, and together above both bounds: only ours make room.
+    [RootFact]
+    public void What_others_put_there_under_a_record_s_name_does_not_make_room_and_is_named_once()
+    {
+        string[] kinds = ["stranger", "link", "pipe", "directory"];
+        string[] others = [.. kinds.Select((_, i) => Path.Join(directory.Path, new IncidentRecord($"20200101T000000Z-{i + 1:D3}", 1, IncidentEvent.Begin, "warning").FileName))];
+        File.WriteAllText(others[0], new string('x', 5000));
+        Strangers.Give(others[0]);
+        File.CreateSymbolicLink(others[1], directory.Write("elsewhere", "kept"));
+        Strangers.MakeFifo(others[2]);
+        Directory.CreateDirectory(others[3]);
+        var told = new List<string>();
+        var bounded = new IncidentStore(directory.Path, told.Add);
+
+        for (int i = 10; i < 16; i++)
+        {
+            bounded.Write(new IncidentRecord($"20260101T000000Z-{i:D3}", 1, IncidentEvent.Begin, "warning"), "{}"u8, maxCount: 2, maxBytes: 100);
+        }
+
+        told.ShouldBe(others[..3], ignoreOrder: true, "a directory is no file");
+        others.ShouldAllBe(other => Path.Exists(other));
+        File.ReadAllText(Path.Join(directory.Path, "elsewhere")).ShouldBe("kept");
+        bounded.List().Select(record => record.Sequence).Where(sequence => sequence >= 10).ShouldBe([14, 15]);
+    }
+
     [Fact]
     public void A_record_that_is_larger_than_all_may_be_is_refused_and_throws_nothing_out()
     {

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Incidents;
 using ConnExporter.Tests.Support;
 
@@ -157,16 +158,47 @@ public sealed class OpenIncidentTests : IDisposable
         Should.Throw<IncidentException>(() => store.ReadOpen(Boot, DateTimeOffset.UtcNow)).Message.ShouldContain("belongs to uid 65534");
     }
 
+    [RootTheory]
+    [InlineData("")]
+    [InlineData(".unfinished")]
+    public void Nor_is_a_stranger_s_removed_or_replaced(string suffix)
+    {
+        System.IO.File.WriteAllText(File + suffix, "precious");
+        Strangers.Give(File + suffix);
+
+        Should.Throw<IOException>(() => store.WriteOpen(Open, Boot)).Message.ShouldBe($"{File}{suffix}: a file of uid 65534 is in its place; it is left as it is");
+        if (suffix.Length == 0)
+        {
+            Should.Throw<IOException>(store.RemoveOpen).Message.ShouldContain("uid 65534");
+        }
+
+        System.IO.File.ReadAllText(File + suffix).ShouldBe("precious");
+    }
+
+    // What a daemon of our own was killed over.
+    [Fact]
+    public void Our_own_are_replaced()
+    {
+        System.IO.File.WriteAllText(File, "old");
+        System.IO.File.WriteAllText(File + ".unfinished", "half");
+
+        store.WriteOpen(Open, Boot);
+
+        store.ReadOpen(Boot, DateTimeOffset.UtcNow)!.Incident.ShouldBe(Open.Incident);
+        System.IO.File.Exists(File + ".unfinished").ShouldBeFalse();
+    }
+
     [Fact]
     public void A_link_is_neither_read_nor_written_through()
     {
         string elsewhere = directory.Write("elsewhere", "untouched");
         System.IO.File.CreateSymbolicLink(File + ".unfinished", elsewhere);
-        store.WriteOpen(Open, Boot);
+        Should.Throw<IOException>(() => store.WriteOpen(Open, Boot)).Message.ShouldBe($"{File}.unfinished: a symbolic link is in its place; it is left as it is");
         System.IO.File.ReadAllText(elsewhere).ShouldBe("untouched");
 
-        store.RemoveOpen();
         System.IO.File.CreateSymbolicLink(File, elsewhere);
+        Should.Throw<IOException>(store.RemoveOpen).Message.ShouldBe($"{File}: a symbolic link is in its place; it is left as it is");
+        new System.IO.FileInfo(File).LinkTarget.ShouldBe(elsewhere);
         Should.Throw<IncidentException>(() => store.ReadOpen(Boot, DateTimeOffset.UtcNow)).Message.ShouldContain("symbolic link");
     }
 

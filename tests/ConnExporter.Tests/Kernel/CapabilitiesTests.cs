@@ -1,4 +1,3 @@
-using ConnExporter.Kernel;
 using ConnExporter.Kernel.Proc;
 
 namespace ConnExporter.Tests.Kernel;

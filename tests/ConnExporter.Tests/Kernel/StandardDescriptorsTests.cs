@@ -1,4 +1,4 @@
-using ConnExporter.Kernel;
+using ConnExporter.Kernel.Sources;
 
 namespace ConnExporter.Tests.Kernel;
 

@@ -228,6 +228,95 @@ public sealed class UnixListenerTests : IDisposable
         Should.Throw<UnixListenerException>(() => UnixListener.Listen(Path.Join(directory.Path, relative), 8)).Message.ShouldStartWith(complaint);
     }
 
+    // What a process leaves that is killed between bind() and the mark, before listen(), or while it takes a stale one away.
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public void What_a_killed_process_was_making_or_removing_is_removed(bool isNew, bool isMarked)
+    {
+        LeaveBound(Private(isNew), isMarked);
+
+        using var next = UnixListener.Listen(path, 8);
+
+        Connects().ShouldBeTrue();
+        Directory.GetFileSystemEntries(directory.Path).ShouldHaveSingleItem().ShouldBe(path);
+    }
+
+    [Fact]
+    public void Of_these_names_what_anybody_listens_on_or_is_no_socket_or_not_named_so_is_left_alone()
+    {
+        using Socket listening = At(Private(isNew: true), SocketType.Stream);
+        listening.Listen(1);
+        LeaveBound(Private(isNew: false), isMarked: false);
+        LeaveBound(Path.Join(directory.Path, ".conn-exporter-1.new"), isMarked: true);
+        LeaveBound(Path.Join(directory.Path, $"conn-exporter-{Guid.NewGuid():N}.new"), isMarked: true);
+        File.WriteAllText(Private(isNew: true), "precious");
+        Directory.CreateDirectory(Private(isNew: true));
+        string[] before = Directory.GetFileSystemEntries(directory.Path);
+
+        UnixListener.Listen(path, 8).Dispose();
+
+        Directory.GetFileSystemEntries(directory.Path).ShouldBe(before, ignoreOrder: true);
+    }
+
+    [RootFact]
+    public void Nor_is_what_another_user_was_making_removed()
+    {
+        string left = Private(isNew: true);
+        LeaveBound(left, isMarked: true);
+        Strangers.Give(left);
+
+        UnixListener.Listen(path, 8).Dispose();
+
+        File.Exists(left).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Whoever_keeps_the_directory_locked_is_named_and_not_waited_for()
+    {
+        LeaveBound(Private(isNew: true), isMarked: false);
+        using var locked = new DirectoryPlace(path);
+        locked.Lock().ShouldBeTrue();
+
+        using var made = UnixListener.Listen(path, 8);
+
+        made.KeptLocked.ShouldBe(directory.Path);
+        Connects().ShouldBeTrue();
+        Directory.GetFileSystemEntries(directory.Path).Length.ShouldBe(2, "without the lock it may be another process's that is alive");
+    }
+
+    [Fact]
+    public void The_wait_for_the_lock_can_be_ended_and_nothing_is_made_then()
+    {
+        using var locked = new DirectoryPlace(path);
+        locked.Lock().ShouldBeTrue();
+        using var end = new CancellationTokenSource();
+        end.CancelAfter(TimeSpan.FromMilliseconds(50));
+        long start = TimeProvider.System.GetTimestamp();
+
+        Should.Throw<OperationCanceledException>(() => UnixListener.Listen(path, 8, ownerOnly: false, end.Token));
+
+        TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(TimeSpan.FromMilliseconds(900));
+        Directory.GetFileSystemEntries(directory.Path).ShouldBeEmpty();
+    }
+
+    // With the longest path there is, the name that it is bound by has no room in an address.
+    [Fact]
+    public void The_longest_path_is_reached()
+    {
+        string below = Path.Join(directory.Path, new string('d', UnixListener.LongestPath - directory.Path.Length - "//s".Length));
+        Directory.CreateDirectory(below);
+        string longest = Path.Join(below, "s");
+        longest.Length.ShouldBe(UnixListener.LongestPath);
+
+        using var made = UnixListener.Listen(longest, 8, ownerOnly: true);
+
+        using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        client.Connect(new UnixDomainSocketEndPoint(longest));
+        Directory.GetFileSystemEntries(below).ShouldHaveSingleItem();
+    }
+
     private static Socket At(string path, SocketType type)
     {
         var socket = new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified);
@@ -248,6 +337,12 @@ public sealed class UnixListenerTests : IDisposable
         process.WaitForExit();
         process.ExitCode.ShouldBe(0);
     }
+
+    // Not by .NET, which removes the file of a socket that it has bound.
+    private static void LeaveBound(string at, bool isMarked) => Run(
+        "python3", "-c", $"import os, socket; socket.socket(socket.AF_UNIX).bind('{at}'); {(isMarked ? $"os.utime('{at}', ns=(0, {UnixListener.Mark}))" : "")}");
+
+    private string Private(bool isNew) => Path.Join(directory.Path, $".conn-exporter-{Guid.NewGuid():N}{(isNew ? ".new" : "")}");
 
     private Socket Other(SocketType type) => At(path, type);
 

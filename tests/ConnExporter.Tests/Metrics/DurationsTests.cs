@@ -1,7 +1,7 @@
 using System.Text;
-using ConnExporter.Collectors;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Metrics;
@@ -51,7 +51,7 @@ public class DurationsTests
     [Fact]
     public void The_page_of_a_quiet_host_grows_by_ninety_series_at_most()
     {
-        foreach (CollectorEntry entry in CollectorList.All)
+        foreach (CollectorEntry entry in CollectorList.All.Where(entry => entry.IsDefault))
         {
             durations.Samples(entry.Name).Observe(0.001);
         }

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
-using ConnExporter.Hosting;
 using ConnExporter.Kernel;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Metrics;
@@ -82,7 +82,7 @@ public class ExporterMetricsTests
     [InlineData(false, "0")]
     public void The_last_reload_is_told_beside_the_time_of_what_is_in_force(bool ok, string value)
     {
-        var page = MetricsText.Of(new Snapshot([], new ConfigurationState(ok, DateTimeOffset.UnixEpoch.AddSeconds(12.25))));
+        var page = MetricsText.Of(new ExporterState(Snapshot.Empty) { Configuration = new ConfigurationState(ok, DateTimeOffset.UnixEpoch.AddSeconds(12.25)) });
 
         page["conn_exporter_config_last_reload_successful"].ShouldBe(value);
         page["conn_exporter_config_last_reload_success_timestamp_seconds"].ShouldBe("12.25");
@@ -98,5 +98,5 @@ public class ExporterMetricsTests
     }
 
     private static MetricsText Page(params CollectorState[] collectors) =>
-        MetricsText.Of(Snapshot.Empty(new ManualTime()) with { Collectors = [.. collectors] });
+        MetricsText.Of(new Snapshot([.. collectors]));
 }

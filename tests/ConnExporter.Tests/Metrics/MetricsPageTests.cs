@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Metrics;
@@ -10,16 +11,13 @@ namespace ConnExporter.Tests.Metrics;
 public class MetricsPageTests
 {
     private readonly ManualTime time = new();
-    private readonly SnapshotStore store;
+    private readonly StateStore store;
     private readonly MetricsPage page;
 
     public MetricsPageTests()
     {
-        store = new SnapshotStore(Snapshot.Empty(time) with
-        {
-            Collectors = [new CollectorState { Name = "demo", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok, Reading = new DemoReading(41) }],
-        });
-        page = new MetricsPage(store, new MetricRegistry());
+        store = new StateStore(new ExporterState(new Snapshot([new CollectorState { Name = "demo", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok, Reading = new DemoReading(41) }])));
+        page = new MetricsPage(store, new MetricRegistry(), TestReading.WriteAny);
     }
 
     [Fact]
@@ -38,7 +36,7 @@ public class MetricsPageTests
     {
         byte[] first = Bytes(ExpositionFormat.Text);
 
-        MemoryMarshal.TryGetArray(await new MetricsPage(store, new MetricRegistry()).GetAsync(ExpositionFormat.Text, compressed: false), out ArraySegment<byte> other);
+        MemoryMarshal.TryGetArray(await new MetricsPage(store, new MetricRegistry(), TestReading.WriteAny).GetAsync(ExpositionFormat.Text, compressed: false), out ArraySegment<byte> other);
 
         other.ToArray().ShouldBe(first);
     }
@@ -48,7 +46,7 @@ public class MetricsPageTests
     {
         byte[] before = Bytes(ExpositionFormat.Text);
 
-        store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(42) }] });
+        ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(42) }] });
 
         byte[] after = Bytes(ExpositionFormat.Text);
         MetricsText.Parse(Encoding.UTF8.GetString(before))["demo_value"].ShouldBe("41");
@@ -58,7 +56,7 @@ public class MetricsPageTests
     [Fact]
     public void A_collector_without_a_reading_writes_no_series()
     {
-        store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = null }] });
+        ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = null }] });
 
         var read = MetricsText.Of(store.Current);
 
@@ -81,7 +79,7 @@ public class MetricsPageTests
     {
         Bytes(ExpositionFormat.Text, compressed: true);
 
-        store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(42) }] });
+        ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(42) }] });
 
         Unpack(Bytes(ExpositionFormat.Text, compressed: true)).ShouldBe(Bytes(ExpositionFormat.Text));
     }
@@ -113,7 +111,7 @@ public class MetricsPageTests
 
         for (ulong value = 0; value < Snapshots; value++)
         {
-            store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(value) }] });
+            ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(value) }] });
             Bytes(ExpositionFormat.Text);
         }
 
@@ -143,7 +141,7 @@ public class MetricsPageTests
         for (int value = 1; value <= Snapshots; value++)
         {
             var reading = new CrowdReading(value);
-            store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
+            ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
             Bytes(ExpositionFormat.Text);
         }
 
@@ -212,7 +210,7 @@ public class MetricsPageTests
         rendered.ShouldBe(1, "what was overtaken is rendered for nobody");
     }
 
-    private void Show(DemoReading reading) => store.Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
+    private void Show(DemoReading reading) => ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
 
     private static byte[] Unpack(byte[] packed)
     {
@@ -231,7 +229,7 @@ public class MetricsPageTests
     }
 
     /// <summary>Fifty gauges and counters of a hundred names, other ones in each snapshot; the counters start over now and then.</summary>
-    private sealed class CrowdReading(int number) : Reading
+    private sealed class CrowdReading(int number) : TestReading
     {
         private static readonly MetricFamily Number = MetricFamily.Gauge("demo_crowd_snapshot", "Which snapshot it is.");
         private static readonly MetricFamily Gauges = MetricFamily.Gauge("demo_crowd", "Names.", "name");
@@ -253,7 +251,7 @@ public class MetricsPageTests
         private static IEnumerable<string> Names(int number) => Enumerable.Range(0, 50).Select(i => $"{((i * 3) + (number * 7)) % 150}");
     }
 
-    private sealed class DemoReading(ulong value, Action? writing = null) : Reading
+    private sealed class DemoReading(ulong value, Action? writing = null) : TestReading
     {
         private static readonly MetricFamily Value = MetricFamily.Gauge("demo_value", "A value.");
         private static readonly MetricFamily Same = MetricFamily.Gauge("demo_same", "The same value.");

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using ConnExporter.Kernel;
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Kernel.Sources;
 
 namespace ConnExporter.Tests.Resources;
 

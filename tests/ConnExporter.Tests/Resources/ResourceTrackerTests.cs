@@ -1,4 +1,4 @@
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
 
 namespace ConnExporter.Tests.Resources;
 

@@ -2,9 +2,8 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using ConnExporter.Configuration;
-using ConnExporter.Hosting;
-using ConnExporter.Kernel;
 using ConnExporter.Kernel.Namespaces;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
 using ConnExporter.Tests.Support;
@@ -29,17 +28,15 @@ internal sealed class SamplingBench : IDisposable
 
     private readonly Dictionary<string, ScriptedCollector> collectors = [];
     private readonly ImmutableArray<CollectorEntry> list;
-    private readonly SystemdNotifier systemd;
     private readonly MetricRegistry registry = new();
     private ImmutableDictionary<string, TimeSpan> enabled = ImmutableDictionary<string, TimeSpan>.Empty;
 
     /// <summary>A bench with collectors of these names, none of them enabled.</summary>
     public SamplingBench(params string[] names)
     {
-        systemd = new SystemdNotifier(_ => null, Time, Logged.Log);
-        Store = new SnapshotStore(Snapshot.Empty(Time));
+        Store = new SnapshotStore();
         list = [.. names.Select(name => new CollectorEntry(name, Interval, "a test", (_, _) => collectors[name] = new ScriptedCollector(name, Next(name))) { FollowsScope = name == Scoped, Patience = name == Patient ? Interval : null })];
-        Sampler = new Sampler(Store, list, KernelSource.Host(), Time, systemd, Logged.Log, new Durations(registry));
+        Sampler = new Sampler(Store, list, KernelSource.Host(), Time, Logged.Log, new Durations(registry).OfSamples);
     }
 
     public ManualTime Time { get; } = new();
@@ -128,7 +125,6 @@ internal sealed class SamplingBench : IDisposable
     {
         Sampler.StopCollectors();
         Sampler.Dispose();
-        systemd.Dispose();
     }
 
     private Func<CollectContext, ulong> Next(string name) => First.GetValueOrDefault(name) ?? (_ => 1);
@@ -192,7 +188,7 @@ internal sealed class ScriptedCollector(string name, Func<CollectContext, ulong>
     public override void Close() => disposed = true;
 }
 
-internal sealed class ScriptedReading : Reading
+internal sealed class ScriptedReading : TestReading
 {
     private readonly MetricFamily family;
     private readonly ulong value;

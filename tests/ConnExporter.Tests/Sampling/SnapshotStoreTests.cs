@@ -1,12 +1,13 @@
 using ConnExporter.Sampling;
-using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Sampling;
 
 public class SnapshotStoreTests
 {
     private static readonly CollectorState Blank = new() { Name = "demo", Interval = TimeSpan.FromSeconds(1) };
-    private readonly SnapshotStore store = new(Snapshot.Empty(new ManualTime()) with { Collectors = [Blank with { Name = "a" }, Blank with { Name = "b" }] });
+    private readonly SnapshotStore store = new();
+
+    public SnapshotStoreTests() => store.Update(_ => new Snapshot([Blank with { Name = "a" }, Blank with { Name = "b" }]));
 
     [Fact]
     public void Changes_of_several_threads_are_all_kept()

@@ -1,4 +1,5 @@
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
 
 namespace ConnExporter.Tests.Support;

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 
 namespace ConnExporter.Tests.Support;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 
 namespace ConnExporter.Tests.Support;
 

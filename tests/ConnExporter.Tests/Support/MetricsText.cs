@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 
 namespace ConnExporter.Tests.Support;
 
@@ -30,16 +31,19 @@ internal sealed class MetricsText
     public static MetricsText Of(Reading reading)
     {
         var page = new ExpositionWriter();
-        reading.Write(page);
+        TestReading.WriteAny(page, reading);
         page.End();
         return Parse(Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)));
     }
 
     /// <summary>The whole page of a snapshot.</summary>
-    public static MetricsText Of(Snapshot snapshot)
+    public static MetricsText Of(Snapshot snapshot) => Of(new ExporterState(snapshot));
+
+    /// <summary>The whole page of a state.</summary>
+    public static MetricsText Of(ExporterState state)
     {
         var page = new ExpositionWriter();
-        MetricsPage.Write(page, snapshot);
+        MetricsPage.Write(page, state, TestReading.WriteAny);
         page.Repeats.ShouldBe(0, "a series is written twice");
         return Parse(Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)));
     }

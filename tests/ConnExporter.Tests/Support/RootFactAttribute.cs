@@ -9,6 +9,13 @@ public sealed class RootFactAttribute : FactAttribute
     public RootFactAttribute() => Skip = Environment.IsPrivilegedProcess ? null : "needs root";
 }
 
+/// <summary>The same with several cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class RootTheoryAttribute : TheoryAttribute
+{
+    public RootTheoryAttribute() => Skip = Environment.IsPrivilegedProcess ? null : "needs root";
+}
+
 /// <summary>Files as others leave them.</summary>
 internal static class Strangers
 {

@@ -30,7 +30,7 @@ internal sealed class SockDiagReplay : IDisposable
     /// <summary>Answers as a kernel without the module inet_diag.</summary>
     public static SockDiagReplay Missing() => new(_ => Netlink.Verdict(Netlink.Error, 1, OperationNotSupported));
 
-    /// <summary>Opens a socket; give it to <see cref="ConnExporter.Kernel.KernelSource"/>.</summary>
+    /// <summary>Opens a socket; give it to <see cref="ConnExporter.Kernel.Sources.KernelSource"/>.</summary>
     public NetlinkSocket Open()
     {
         var kernel = new FakeKernel();

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using ConnExporter.Diagnosis;
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Tests.Texts;
@@ -10,7 +11,7 @@ public partial class TextBookTests
 {
     private static readonly TextBook English = TextBook.Of(Language.English);
     private static readonly TextBook Chinese = TextBook.Of(Language.Chinese);
-    private static readonly string Sources = string.Join('\n', Directory.EnumerateFiles(Path.GetFullPath(Support.Fixture.PathOf("..", "..", "..", "src", "ConnExporter")), "*.cs", SearchOption.AllDirectories)
+    private static readonly string Sources = string.Join('\n', Directory.EnumerateFiles(Path.GetFullPath(Support.Fixture.PathOf("..", "..", "..", "src")), "*.cs", SearchOption.AllDirectories)
         .Where(path => !path.Contains("/obj/", StringComparison.Ordinal)).Select(File.ReadAllText));
 
     [Fact]

@@ -1,4 +1,5 @@
-using ConnExporter.Texts;
+using ConnExporter.Diagnosis;
+using ConnExporter.Sampling;
 
 namespace ConnExporter.Tests.Texts;
 

@@ -1,8 +1,8 @@
-using ConnExporter.Collectors;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Tuning;
 using ConnExporter.Tests.Collectors;
 using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
-using ConnExporter.Tuning;
 
 namespace ConnExporter.Tests.Tuning;
 

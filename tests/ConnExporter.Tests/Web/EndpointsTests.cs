@@ -3,6 +3,7 @@ using System.Text;
 using ConnExporter.Diagnosis;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Tests.Support;
 using ConnExporter.Web;
 using Microsoft.AspNetCore.Http;
@@ -12,7 +13,7 @@ namespace ConnExporter.Tests.Web;
 public class EndpointsTests
 {
     private static readonly CollectorState Ready = new() { Name = "demo", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok };
-    private readonly SnapshotStore store = new(Snapshot.Empty(new ManualTime()) with { Collectors = [Ready] });
+    private readonly StateStore store = new(new ExporterState(new Snapshot([Ready])));
 
     [Fact]
     public async Task The_metrics_page_is_text_unless_asked_otherwise()
@@ -171,15 +172,15 @@ public class EndpointsTests
     [Fact]
     public async Task It_is_ready_once_every_collector_has_an_outcome_and_the_diagnosis_has_looked()
     {
-        store.Update(snapshot => snapshot with { Collectors = [Ready, Ready with { Name = "slow", Outcome = null }, Ready with { Name = "slower", Outcome = null }] });
+        store.Update(state => state with { Snapshot = new Snapshot([Ready, Ready with { Name = "slow", Outcome = null }, Ready with { Name = "slower", Outcome = null }]) });
         Answer waiting = await Get("/-/ready");
         waiting.Status.ShouldBe(503);
         waiting.Text.ShouldBe("waiting for the first sample of: slow, slower\n");
 
-        store.Update(snapshot => snapshot with { Collectors = [Ready, Ready with { Name = "slow", Outcome = Outcome.Stuck }] });
+        store.Update(state => state with { Snapshot = new Snapshot([Ready, Ready with { Name = "slow", Outcome = Outcome.Stuck }]) });
         (await Get("/-/ready")).Text.ShouldBe("waiting for the first diagnosis\n");
 
-        store.Update(snapshot => snapshot with { Report = new DiagnosisReport(DateTimeOffset.UnixEpoch, [], [], []) });
+        store.Update(state => state with { Report = new DiagnosisReport(DateTimeOffset.UnixEpoch, [], [], []) });
         Answer ready = await Get("/-/ready");
         ready.Status.ShouldBe(200);
         ready.Text.ShouldBe("ready\n");

@@ -2,6 +2,7 @@ using System.Security.Authentication;
 using ConnExporter.Tests.Support;
 using ConnExporter.Web;
 using ConnExporter.Web.Access;
+using ConnExporter.Web.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace ConnExporter.Tests.Web;

@@ -1,4 +1,4 @@
-using ConnExporter.Hosting;
+using ConnExporter.State;
 using ConnExporter.Web;
 
 namespace ConnExporter.Tests.Web;

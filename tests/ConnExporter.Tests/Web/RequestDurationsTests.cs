@@ -3,7 +3,6 @@ using System.Text;
 using ConnExporter.Metrics;
 using ConnExporter.Tests.Support;
 using ConnExporter.Web;
-using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Unicode;
-using ConnExporter.Counting;
 using ConnExporter.Kernel;
+using ConnExporter.Sampling.Counting;
 using Serilog;
 
 namespace ConnExporter.Web.Access;

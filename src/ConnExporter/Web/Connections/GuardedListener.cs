@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using ConnExporter.Kernel;
-using ConnExporter.Web.Access;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -35,7 +34,7 @@ internal sealed class GuardedListener : IConnectionListener
     private int sheds;
 
     public GuardedListener(
-        Socket listener, Socket? warm, SocketConnectionContextFactory connections, DescriptorReserve reserve, ConnectionTable table, WebCounters counters, TimeProvider time, bool isLocal = false)
+        Socket listener, EndPoint endpoint, Socket? warm, SocketConnectionContextFactory connections, DescriptorReserve reserve, ConnectionTable table, WebCounters counters, TimeProvider time, bool isLocal = false)
     {
         this.listener = listener;
         this.isLocal = isLocal;
@@ -45,7 +44,7 @@ internal sealed class GuardedListener : IConnectionListener
         this.table = table;
         this.counters = counters;
         this.time = time;
-        EndPoint = listener.LocalEndPoint!;
+        EndPoint = endpoint;
     }
 
     public EndPoint EndPoint { get; }

@@ -40,11 +40,11 @@ internal sealed class GuardedListenerFactory : IConnectionListenerFactory, IDisp
 
     /// <summary>Takes the address of the socket of <c>diagnose</c>, for nobody but this user. Connections wait until it is bound like any other.</summary>
     /// <param name="path">Its absolute path, in a directory that is there.</param>
+    /// <param name="cancellationToken">Ends the wait for other processes.</param>
     /// <exception cref="UnixListenerException">It cannot be taken; the message says why.</exception>
-    public void OpenLocal(string path)
+    public void OpenLocal(string path, CancellationToken cancellationToken = default)
     {
-        diagnose = UnixListener.Listen(path, Backlog, ownerOnly: true);
-        made.Add(diagnose);
+        diagnose = Listen(path, ownerOnly: true, cancellationToken);
         diagnosePath = path;
     }
 
@@ -57,7 +57,7 @@ internal sealed class GuardedListenerFactory : IConnectionListenerFactory, IDisp
         Socket socket;
         try
         {
-            socket = isLocal ? diagnose!.Socket : Open(endpoint);
+            socket = isLocal ? diagnose!.Socket : Open(endpoint, cancellationToken);
         }
         catch (SocketException e) when (!BindFailure.IsForWantOfIPv6(endpoint, e))
         {
@@ -68,12 +68,14 @@ internal sealed class GuardedListenerFactory : IConnectionListenerFactory, IDisp
             throw new ListenException(BindFailure.Name(endpoint), e.Message, e);
         }
 
-        bound.Add(socket.LocalEndPoint!);
+        // The kernel knows a Unix socket by the name that it was bound by, which is another one.
+        EndPoint known = endpoint is UnixDomainSocketEndPoint ? endpoint : socket.LocalEndPoint!;
+        bound.Add(known);
 
         // The first listener gets the connection by which everything is tried once.
         (Socket Server, Socket Client)? pair = warm is null ? SocketPair.Connect() : null;
         warm ??= pair?.Client;
-        return ValueTask.FromResult<IConnectionListener>(new GuardedListener(socket, pair?.Server, connections, reserve, table, counters, time, isLocal));
+        return ValueTask.FromResult<IConnectionListener>(new GuardedListener(socket, known, pair?.Server, connections, reserve, table, counters, time, isLocal));
     }
 
     /// <summary>The other end of the connection that the first listener serves at once. Whoever takes it closes it.</summary>
@@ -100,13 +102,23 @@ internal sealed class GuardedListenerFactory : IConnectionListenerFactory, IDisp
     // As long as the kernel allows (net.core.somaxconn): what waits there costs us nothing.
     private const int Backlog = 4096;
 
-    private Socket Open(EndPoint endpoint)
+    private UnixListener Listen(string path, bool ownerOnly, CancellationToken cancellationToken)
+    {
+        var listener = UnixListener.Listen(path, Backlog, ownerOnly, cancellationToken);
+        made.Add(listener);
+        if (listener.KeptLocked is { } directory)
+        {
+            failure.Log.Warning("Another process keeps {Directory} locked (flock); {Path} was made without waiting for it any longer", directory, path);
+        }
+
+        return listener;
+    }
+
+    private Socket Open(EndPoint endpoint, CancellationToken cancellationToken)
     {
         if (endpoint is UnixDomainSocketEndPoint)
         {
-            var listener = UnixListener.Listen(endpoint.ToString()!, Backlog);
-            made.Add(listener);
-            return listener.Socket;
+            return Listen(endpoint.ToString()!, ownerOnly: false, cancellationToken).Socket;
         }
 
         Socket socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using ConnExporter.Kernel;
-using ConnExporter.Web.Access;
 using Microsoft.AspNetCore.Connections;
 
 namespace ConnExporter.Web.Connections;

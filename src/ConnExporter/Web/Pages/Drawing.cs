@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Json;
 
 namespace ConnExporter.Web.Pages;
 

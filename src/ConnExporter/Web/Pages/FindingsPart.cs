@@ -1,7 +1,9 @@
 using ConnExporter.Diagnosis;
-using ConnExporter.Kernel;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Json;
 using ConnExporter.Kernel.Cgroups;
-using ConnExporter.Resources;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;
@@ -43,7 +45,7 @@ internal static class FindingsPart
             """);
         if (finding.Netns != KernelSource.OwnNamespace)
         {
-            part.Add($" · {texts["page.in_netns", ("netns", finding.Netns)]}");
+            part.Add($" · {texts["page.in_netns", ("netns", new OutsideName(finding.Netns))]}");
         }
 
         if (finding.CausedBy is { } cause)
@@ -59,7 +61,7 @@ internal static class FindingsPart
 
         part.Add($"""
             </p>
-            <div class="columns"><div class="why">
+            {Gone(view, finding, texts)}<div class="columns"><div class="why">
             <h4>{texts["page.evidence"]}</h4>
             <ul class="evidence">
 
@@ -77,6 +79,17 @@ internal static class FindingsPart
         part.Add($"</div></article>\n");
     }
 
+    private static HtmlWriter Gone(PageView view, Finding finding, TextBook texts)
+    {
+        var part = new HtmlWriter();
+        if (finding.LastSeen is { } seen)
+        {
+            part.Add($"<p class=\"gone\">{texts["findings.gone", ("time", PageFormat.Time(seen)), ("ago", Positive(view.Report.At - seen))]}</p>\n");
+        }
+
+        return part;
+    }
+
     private static void AddHolders(HtmlWriter part, Finding finding, TextBook texts)
     {
         if (finding.Verdict.Holders.IsEmpty)
@@ -87,7 +100,7 @@ internal static class FindingsPart
         part.Add($"<h4>{texts["page.holders"]}</h4>\n<ul class=\"holders\">\n");
         foreach (Holder holder in finding.Verdict.Holders)
         {
-            part.Add($"""<li data-k="{holder.Name} {holder.Unit} {holder.ProcessId?.ToString()}"><b>{holder.Name}</b>""");
+            part.Add($"""<li data-k="{holder.Name} {holder.Unit} {holder.ProcessId?.ToString()}"><b>{Visible.Name(holder.Name)}</b>""");
             if (holder.ProcessId is { } pid)
             {
                 part.Add($" <span class=\"pid\">pid {pid}</span>");
@@ -95,7 +108,7 @@ internal static class FindingsPart
 
             if (holder.Unit is { } unit && unit != holder.Name)
             {
-                part.Add($" · {UnitName.Readable(unit)}");
+                part.Add($" · {Visible.Name(UnitName.Readable(unit))}");
             }
 
             if (holder.Count is { } count)

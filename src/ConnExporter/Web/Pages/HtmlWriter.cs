@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
+using ConnExporter.Sampling;
 
-using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;
 

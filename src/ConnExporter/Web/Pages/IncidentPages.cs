@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using ConnExporter.Incidents;
@@ -15,7 +16,7 @@ internal sealed class IncidentPages(IncidentStore store, DiskThread disk)
 
     private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    // A record never changes; to read all that are listed takes a second of CPU time.
+    // By the newest record of an incident: a record never changes. To read all that are listed takes a second of CPU time.
     private readonly Dictionary<IncidentRecord, string> findings = [];
 
     /// <summary>The thread to read on.</summary>
@@ -141,21 +142,16 @@ internal sealed class IncidentPages(IncidentStore store, DiskThread disk)
 
     private string FindingsOf(Incident incident)
     {
-        if (findings.TryGetValue(incident.Worst, out string? known))
+        if (findings.TryGetValue(incident.Records[^1], out string? known))
         {
             return known;
         }
 
-        try
-        {
-            return findings[incident.Worst] = store.Read(incident.Worst, record => string.Join(", ", record.GetProperty("diagnosis").GetProperty("findings").EnumerateArray()
-                .Where(finding => finding.GetProperty("severity").GetString() != "info").Select(finding => finding.GetProperty("title").GetString())));
-        }
-        catch (IncidentException e)
-        {
-            // What cannot be read is listed as what it is.
-            return $"({e.Message})";
-        }
+        (ImmutableArray<ImmutableArray<string>> found, string? unreadable) = IncidentFindings.Of(store, incident);
+        IEnumerable<string> titles = found.Where(IncidentFindings.IsBad).Select(finding => IncidentFindings.Value(finding, "title"));
+
+        // What cannot be read is listed as what it is.
+        return unreadable is null ? findings[incident.Records[^1]] = string.Join(", ", titles) : string.Join(", ", titles.Append($"({unreadable})"));
     }
 
     private static string SeverityOf(IncidentRecord record, TextBook texts) => record.Severity is "none" ? texts["page.ok"] : texts[$"severity.{record.Severity}"];
@@ -163,7 +159,7 @@ internal sealed class IncidentPages(IncidentStore store, DiskThread disk)
     // What is not listed any more is not kept.
     private void Forget(Incident[] listed)
     {
-        var kept = listed.Take(Shown).Select(incident => incident.Worst).ToHashSet();
+        var kept = listed.Take(Shown).Select(incident => incident.Records[^1]).ToHashSet();
         foreach (IncidentRecord gone in findings.Keys.Where(record => !kept.Contains(record)).ToList())
         {
             findings.Remove(gone);

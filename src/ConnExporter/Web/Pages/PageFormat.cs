@@ -1,6 +1,6 @@
 using System.Globalization;
 using ConnExporter.Diagnosis;
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using ConnExporter.Diagnosis;
-using ConnExporter.Kernel;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Json;
 using ConnExporter.Kernel.Cgroups;
-using ConnExporter.Resources;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;
@@ -95,12 +97,12 @@ internal static class ResourcesPart
 
         if (instance.Netns != KernelSource.OwnNamespace)
         {
-            part.Add($" <span class=\"instance\">{texts["page.in_netns", ("netns", instance.Netns)]}</span>");
+            part.Add($" <span class=\"instance\">{texts["page.in_netns", ("netns", new OutsideName(instance.Netns))]}</span>");
         }
 
         if (instance.Holder is { } holder && instance.Kind != ResourceKind.ProcessFileDescriptors)
         {
-            part.Add($" <span class=\"holder\">{texts["page.held_by", ("holder", holder.Unit is { } unit && unit != holder.Name ? $"{holder.Name} ({UnitName.Readable(unit)})" : holder.Name)]}</span>");
+            part.Add($" <span class=\"holder\">{texts["page.held_by", ("holder", holder.Unit is { } unit && unit != holder.Name ? $"{Visible.Name(holder.Name)} ({Visible.Name(UnitName.Readable(unit))})" : Visible.Name(holder.Name))]}</span>");
         }
 
         part.Add($"""

@@ -1,4 +1,5 @@
-using ConnExporter.Hosting;
+using ConnExporter.Json;
+using ConnExporter.State;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using ConnExporter.Incidents;
+using ConnExporter.Sampling;
 using ConnExporter.Texts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;

@@ -4,10 +4,10 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using ConnExporter.Diagnosis;
 using ConnExporter.Hosting;
+using ConnExporter.Json;
 using ConnExporter.Metrics;
-using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Texts;
-using ConnExporter.Web.Api;
 
 namespace ConnExporter.Web.Pages;
 
@@ -17,7 +17,7 @@ internal sealed class StatusSite
     // It is served as application/json and never put into markup as it is; escaping every '<' would double the page's parts.
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly SnapshotStore store;
+    private readonly StateStore store;
     private readonly Diagnostician diagnostician;
     private readonly TimeProvider time;
     private readonly AsyncGate gate = new();
@@ -25,7 +25,7 @@ internal sealed class StatusSite
     private readonly Dictionary<Language, PageParts> parts = [];
     private PageView? view;
 
-    public StatusSite(SnapshotStore store, Diagnostician diagnostician, TimeProvider time, PageSite site)
+    public StatusSite(StateStore store, Diagnostician diagnostician, TimeProvider time, PageSite site)
     {
         this.store = store;
         this.diagnostician = diagnostician;
@@ -65,15 +65,15 @@ internal sealed class StatusSite
         await gate.EnterAsync();
         try
         {
-            Snapshot snapshot = store.Current;
-            if (snapshot.Report is not { } report)
+            ExporterState state = store.Current;
+            if (state.Report is not { } report)
             {
                 return null;
             }
 
             if (!ReferenceEquals(view?.Report, report))
             {
-                view = PageView.Of(snapshot, report, diagnostician, time);
+                view = PageView.Of(state, report, diagnostician, time);
                 renderings.Clear();
                 parts.Clear();
             }
@@ -98,7 +98,7 @@ internal sealed class StatusSite
     {
         Document.Page => Encoding.UTF8.GetBytes(StatusPage.Render(PartsOf(shown, language), TextBook.Of(language), Site)),
         Document.Parts => Write(json => PageJson.Write(json, PartsOf(shown, language), shown.Report.At)),
-        Document.Diagnosis => Write(json => ReportJson.Write(json, shown.Snapshot, Site.HostName, TextBook.Of(language), NotSeen.Of(shown.Snapshot, TextBook.Of(language)))),
+        Document.Diagnosis => Write(json => ReportJson.Write(json, shown.State, Site.HostName, TextBook.Of(language), NotSeen.Of(shown.State, TextBook.Of(language)))),
         Document.Snapshot => Write(json => SnapshotJson.Write(json, shown)),
         _ => Write(json => HistoryJson.Write(json, shown)),
     };

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ConnExporter.Diagnosis;
+using ConnExporter.Json;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;

@@ -1,6 +1,8 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Json;
+using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Web.Pages;
@@ -38,13 +40,13 @@ internal static class VerdictPart
             part.Add($"<p>{texts["page.first_to_go", ("resource", texts[$"resource.{next.Kind.Label()}"]), ("instance", next.Name), ("left", left)]}</p>\n");
         }
 
-        if (view.Snapshot.Collectors.Select(state => state.Reading).OfType<StatesReading>().FirstOrDefault() is { } states)
+        if (view.State.Snapshot.Collectors.Select(state => state.Reading).OfType<StatesReading>().FirstOrDefault() is { } states)
         {
             string counts = string.Join(" · ", Labels.States.Where(one => states[one.State] > 0).Select(one => $"{one.Label.ToUpperInvariant()} {TextBook.Format(states[one.State])}"));
             part.Add($"<p class=\"states\">{(counts.Length > 0 ? texts["page.sockets", ("states", counts)] : texts["verdict.no_sockets"])}</p>\n");
         }
 
-        NotSeen[] missing = [.. NotSeen.Of(view.Snapshot, texts)];
+        NotSeen[] missing = [.. NotSeen.Of(view.State, texts)];
         if (missing.Length > 0)
         {
             part.Add($"<details class=\"missing\" data-k=\"missing\"><summary>{texts["page.not_seen", ("what", string.Join(", ", missing.Select(one => one.What)))]}</summary><ul>\n");

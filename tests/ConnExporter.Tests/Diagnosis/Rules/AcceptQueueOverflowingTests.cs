@@ -1,7 +1,7 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Holders;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Holders;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
 

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
-using ConnExporter.Kernel;
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.Tests.Support;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
@@ -21,7 +21,7 @@ public class CausesTests
         var time = new ManualTime();
         var diagnostician = new Diagnostician([new Played("consequence", holder, "root"), new Played("root", causer)], new Thresholds { For = TimeSpan.Zero }, time, (_, e) => throw e);
         var reading = new SelfReading(default, bootTime: 0, open: 1, limit: 2);
-        Snapshot snapshot = Snapshot.Empty(time) with { Collectors = [new CollectorState { Name = "self", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok, Reading = reading }] };
+        Snapshot snapshot = Snapshot.Empty with { Collectors = [new CollectorState { Name = "self", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok, Reading = reading }] };
 
         diagnostician.Look(snapshot).Findings.Single(finding => finding.Id == "consequence").CausedBy.ShouldBe(cause);
     }

@@ -1,9 +1,9 @@
-using ConnExporter.Census;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Holders;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Sampling.Census;
+using ConnExporter.Sampling.Holders;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
 

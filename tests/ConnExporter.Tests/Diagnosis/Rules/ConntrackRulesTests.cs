@@ -1,7 +1,7 @@
-using ConnExporter.Census;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel;
+using ConnExporter.Sampling.Census;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
 
@@ -133,6 +133,31 @@ public class ConntrackRulesTests
         verdict?.Facts().Contains("chains_too_long").ShouldBe(chains > 0);
         verdict?.Facts().Contains("nat_ports_unknown").ShouldBe(remedy != "more_conntrack_buckets", "the table was not read");
     }
+
+    // The kernel of Alibaba Cloud Linux 2 and 3, Debian 11, RHEL 8 and 9 has neither column: of three causes only NAT can be seen, and the others are said to be unknown.
+    [Theory]
+    [InlineData(false, "nat_ports_unknown", "conntrack_insertions_failing")]
+    [InlineData(true, "nat_ports_taken", "nat_ports_exhausting")]
+    public void On_a_kernel_that_counts_no_chains_their_share_is_said_to_be_unknown(bool isNat, string fact, string finding)
+    {
+        var bench = new ObservationBench();
+        bench.Tracked(100, insertFailed: 1000, chains: null).Look();
+        bench.Pass(TimeSpan.FromSeconds(6)).Tracked(100, insertFailed: 1030, chains: null, nat: isNat ? NatOf(10, 10) : null);
+
+        Rule rule = new Rule[] { nat, failing }.Single(rule => rule.Id == finding);
+        Verdict verdict = bench.Judge(rule).BeSound(rule, isNat ? Severity.Critical : Severity.Warning);
+
+        verdict.Facts().ShouldContain(fact);
+        verdict.Facts().ShouldNotContain("chains_too_long");
+        verdict.Facts().Contains("chains_unknown").ShouldBe(!isNat, "the table shows which it is");
+        verdict.Remedies.ShouldNotContain(remedy => remedy.Key == "more_conntrack_buckets", "nothing shows that chains were it");
+        bench.Judge(isNat ? failing : nat).ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_kernel_that_counts_chains_and_saw_none_is_known_to_have_had_none() =>
+        Rising(new ObservationBench(), entries: 100, max: 262_144, drops: 30, earlyDrops: 0, insertFailed: 30).Judge(failing).BeSound(failing, Severity.Warning)
+            .Facts().ShouldSatisfyAllConditions(facts => facts.ShouldNotContain("chains_unknown"), facts => facts.ShouldNotContain("chains_too_long"), facts => facts.ShouldContain("insertions_race"));
 
     [Fact]
     public void A_full_table_on_a_gateway_is_told_apart_from_NAT_without_ports()

@@ -1,6 +1,6 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Sampling.Collectors;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
 
@@ -23,6 +23,19 @@ public class DescriptorRulesTests
         Verdict? verdict = new ObservationBench().Running(Row(open)).Judge(process, Held(held));
 
         LabelOf(verdict).ShouldBe(severity);
+        verdict?.BeSound(process, verdict.Severity);
+    }
+
+    [Theory]
+    [InlineData(830, "shop.service", "critical")]
+    [InlineData(830, "other.service", "warning")]
+    [InlineData(700, "shop.service", null)]
+    public void A_descriptor_that_was_refused_is_proof(ulong open, string unit, string? severity)
+    {
+        Verdict? verdict = new ObservationBench { Symptoms = SymptomsOf([], "", 0, [("java", unit, 3)]) }.Running(Row(open)).Judge(process);
+
+        LabelOf(verdict).ShouldBe(severity);
+        verdict?.Facts().Contains("descriptors_refused").ShouldBe(severity == "critical");
         verdict?.BeSound(process, verdict.Severity);
     }
 

@@ -1,7 +1,7 @@
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Probes;
 using ConnExporter.Kernel.Proc;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
@@ -70,7 +70,7 @@ public class EphemeralPortsBlockedByBindTests
         new ObservationBench { Census = CensusOf(blocked: 1000) }.Judge(rule).ShouldBeNull();
     }
 
-    private static ConnExporter.Collectors.CensusReading.ProcessRow Process(string name, ulong close = 0, ulong listen = 0, ulong established = 0)
+    private static ConnExporter.Sampling.Collectors.CensusReading.ProcessRow Process(string name, ulong close = 0, ulong listen = 0, ulong established = 0)
     {
         ulong[] states = new ulong[TcpTable.StateCount];
         (states[(int)TcpState.Close], states[(int)TcpState.Listen], states[(int)TcpState.Established]) = (close, listen, established);

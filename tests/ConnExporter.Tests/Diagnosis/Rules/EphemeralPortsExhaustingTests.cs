@@ -1,7 +1,7 @@
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Holders;
-using ConnExporter.Kernel;
+using ConnExporter.Kernel.Probes;
+using ConnExporter.Sampling.Holders;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
 
@@ -58,6 +58,46 @@ public class EphemeralPortsExhaustingTests
         JudgeRow(new("10.0.0.1", "10.0.0.9", "443", 100, 0, 0) { BoundElsewhere = 720, MayBeBound = 100, LikelyBound = 100, Room = PortAnswer.Found }).ShouldNotBeNull().ShouldSatisfyAllConditions(
             verdict => verdict.Severity.ShouldBe(Severity.Warning),
             verdict => verdict.Facts().ShouldBe(["ports_of_destination", "ports_by_kind", "ports_refused", "ports_possibly_taken", "ports_likely_taken", "ports_some_left"]));
+    }
+
+    // The first that failed says what a share only lets fear; that enough may be taken says where.
+    [Theory]
+    [InlineData(850, 0, "443", "critical")]
+    [InlineData(300, 550, "443", "critical")]
+    [InlineData(850, 0, "80", "warning")]
+    [InlineData(700, 0, "443", null)]
+    public void One_connect_that_failed_for_want_of_a_port_is_proof(ulong live, ulong mayBeBound, string port, string? severity)
+    {
+        var bench = new ObservationBench
+        {
+            Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", live, 0, 0) { MayBeBound = mayBeBound, LikelyBound = 0 }]),
+            Symptoms = SymptomsOf([("checkout", "shop.service", 1), ("cron", "none", 7)], port, 1),
+        };
+
+        Verdict? verdict = bench.Range(20000, 20999).Judge(rule);
+
+        LabelOf(verdict).ShouldBe(severity);
+        if (severity == "critical")
+        {
+            verdict.BeSound(rule, Severity.Critical).Facts().ShouldBe(["ports_of_destination", "connects_without_port", "connects_without_port_of", "ports_by_kind", .. mayBeBound > 0 ? ["ports_possibly_taken", "ports_likely_taken"] : Array.Empty<string>()]);
+            verdict!.IsUnproven.ShouldBeFalse();
+            verdict.Evidence[2].Values.ShouldContain(("holder", (object)"cron"));
+        }
+        else
+        {
+            verdict?.Facts().ShouldNotContain("connects_without_port");
+        }
+    }
+
+    [Fact]
+    public void What_failed_before_the_window_is_no_proof_any_more()
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", 850, 0, 0)]), Symptoms = SymptomsOf([("checkout", "shop.service", 5)], "443", 5) };
+        bench.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Critical);
+
+        bench.Pass(bench.Thresholds.DropWindow + TimeSpan.FromSeconds(30)).Judge(rule).BeSound(rule, Severity.Warning);
+        bench.Symptoms = SymptomsOf([("checkout", "shop.service", 6)], "443", 6);
+        bench.Pass(TimeSpan.FromSeconds(5)).Judge(rule).BeSound(rule, Severity.Critical);
     }
 
     [Fact]
@@ -200,7 +240,7 @@ public class EphemeralPortsExhaustingTests
         verdict.Remedies.Where(remedy => remedy.Kind != RemedyKind.Grace).First().Key.ShouldBe("reuse_connections");
     }
 
-    private Verdict? JudgeRow(ConnExporter.Collectors.CensusReading.DestinationRow row)
+    private Verdict? JudgeRow(ConnExporter.Sampling.Collectors.CensusReading.DestinationRow row)
     {
         Verdict? verdict = new ObservationBench { Census = CensusOf([row]) }.Range(20000, 20999).Judge(rule);
         return verdict?.BeSound(rule, verdict.Severity);

@@ -1,7 +1,7 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
 

@@ -1,7 +1,7 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Sampling.Collectors;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;

@@ -1,6 +1,6 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
 

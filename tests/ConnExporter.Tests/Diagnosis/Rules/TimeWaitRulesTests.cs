@@ -1,8 +1,8 @@
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling.Collectors;
 using static ConnExporter.Tests.Diagnosis.ObservationBench;
 using static ConnExporter.Tests.Diagnosis.Rules.VerdictShould;
 
@@ -58,7 +58,7 @@ public class TimeWaitRulesTests
     [Fact]
     public void TIME_WAIT_6000_against_ESTABLISHED_2400_is_no_fault()
     {
-        ObservationBench bench = new ObservationBench { Census = CensusOf([.. Enumerable.Range(1, 20).Select(i => new ConnExporter.Collectors.CensusReading.DestinationRow("10.0.0.1", $"10.0.1.{i}", "443", 120, 300, 0))]) }
+        ObservationBench bench = new ObservationBench { Census = CensusOf([.. Enumerable.Range(1, 20).Select(i => new ConnExporter.Sampling.Collectors.CensusReading.DestinationRow("10.0.0.1", $"10.0.1.{i}", "443", 120, 300, 0))]) }
             .Range(32768, 60999).Memory().Sockets((TcpState.TimeWait, 6_000), (TcpState.Established, 2_400));
 
         RuleList.All.Select(rule => bench.Judge(rule)).OfType<Verdict>().ShouldBeEmpty();
@@ -83,7 +83,7 @@ public class TimeWaitRulesTests
     [Fact]
     public void A_healthy_busy_host_gets_a_note_at_most()
     {
-        ObservationBench bench = new ObservationBench { Census = CensusOf([.. Enumerable.Range(1, 50).Select(i => new ConnExporter.Collectors.CensusReading.DestinationRow("10.0.0.1", $"10.0.1.{i}", "443", 400, 500, 0))], inUse: 26_000) }
+        ObservationBench bench = new ObservationBench { Census = CensusOf([.. Enumerable.Range(1, 50).Select(i => new ConnExporter.Sampling.Collectors.CensusReading.DestinationRow("10.0.0.1", $"10.0.1.{i}", "443", 400, 500, 0))], inUse: 26_000) }
             .Range(32768, 60999).Memory().Tracked(45_000).OpenFiles(30_000, 2_000_000).Sockets((TcpState.TimeWait, 25_000), (TcpState.Established, 20_000));
 
         for (int minute = 0; minute < 12; minute++)

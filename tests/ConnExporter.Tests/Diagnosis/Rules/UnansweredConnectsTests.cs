@@ -1,8 +1,8 @@
-using ConnExporter.Census;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
-using ConnExporter.Holders;
+using ConnExporter.Sampling.Census;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Holders;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
 

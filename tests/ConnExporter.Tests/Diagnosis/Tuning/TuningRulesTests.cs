@@ -1,13 +1,13 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
-using ConnExporter.Diagnosis.Rules.Tuning;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel.Proc;
-using ConnExporter.Resources;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Tuning;
 using ConnExporter.Tests.Collectors;
 using ConnExporter.Texts;
-using ConnExporter.Tuning;
 
 namespace ConnExporter.Tests.Diagnosis.Tuning;
 

@@ -62,6 +62,29 @@ public sealed class CgroupTreeTests : IDisposable
     }
 
     [Fact]
+    public void A_pod_whose_name_could_not_be_read_at_first_has_it_when_it_can()
+    {
+        const string Container = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        bool fails = true;
+        var time = new ManualTime();
+        var names = new PodNames("/", time, (path, _) => fails ? throw new IOException("Too many open files", 24)
+            : path.Contains("/run/containerd/", StringComparison.Ordinal) ? """{"annotations":{"io.kubernetes.cri.container-name":"nginx","io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop"}}"""u8.ToArray() : null);
+        ulong pod = tree.Cgroup($"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{Container}.scope");
+        using var cgroups = new CgroupTree(tree.Proc, Path.GetDirectoryName(tree.CgroupPath)!, names);
+        cgroups.Find(pod)!.Unit.ShouldStartWith("pod 1-2/");
+
+        fails = false;
+        cgroups.BeginRound();
+        cgroups.Find(pod)!.Unit.ShouldStartWith("pod 1-2/", customMessage: "it is not tried again at once");
+        time.Advance(TimeSpan.FromSeconds(10));
+        cgroups.BeginRound();
+        cgroups.Find(pod)!.Unit.ShouldBe("pod shop/web-0/nginx");
+        cgroups.BeginRound();
+        cgroups.Find(pod)!.Unit.ShouldBe("pod shop/web-0/nginx");
+        cgroups.Walks.ShouldBe(2);
+    }
+
+    [Fact]
     public void Walks_that_fail_again_and_again_become_rare()
     {
         using CgroupTree cgroups = Open();

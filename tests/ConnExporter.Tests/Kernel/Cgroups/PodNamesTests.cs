@@ -1,4 +1,5 @@
 using System.Text;
+using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Tests.Support;
 
@@ -262,6 +263,86 @@ public sealed class PodNamesTests : IDisposable
 
         NameOf(names).ShouldBe(Fallback);
         names.Lookups.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_file_that_could_not_be_read_is_tried_again_ever_less_often()
+    {
+        var time = new ManualTime();
+        int reads = 0;
+        bool fails = true;
+        var names = new PodNames(root.Path, time, (path, _) =>
+        {
+            if (!path.EndsWith($"run/containerd/io.containerd.runtime.v2.task/k8s.io/{Id}", StringComparison.Ordinal))
+            {
+                return null;
+            }
+
+            reads++;
+            return fails ? throw new IOException("Input/output error", 5) : Encoding.UTF8.GetBytes(Containerd);
+        });
+
+        // In an hour: at once, after 10 s, 30 s, 70 s, 150 s, 310 s, 630 s, then each 10 min.
+        for (int second = 0; second < 3600; second++)
+        {
+            NameOf(names).ShouldBe(Fallback);
+            names.FoundLate().ShouldBe(0);
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        reads.ShouldBe(7 + 4);
+        fails = false;
+        time.Advance(TimeSpan.FromMinutes(10));
+        names.FoundLate().ShouldBe(1, "whoever keeps names must hear of it without asking for this one");
+        NameOf(names).ShouldBe("pod shop/web-7d4b9c-x2x4z/nginx");
+        names.FoundLate().ShouldBe(1);
+        reads.ShouldBe(7 + 4 + 1, "what is known is not read again");
+    }
+
+    [Fact]
+    public void A_failed_read_that_turns_out_to_be_of_no_runtimes_file_is_settled()
+    {
+        var time = new ManualTime();
+        bool fails = true;
+        var names = new PodNames(root.Path, time, (_, _) => fails ? throw new IOException("Too many open files", 24) : null);
+        NameOf(names).ShouldBe(Fallback);
+
+        fails = false;
+        time.Advance(TimeSpan.FromSeconds(10));
+        NameOf(names).ShouldBe(Fallback);
+        time.Advance(TimeSpan.FromHours(1));
+        NameOf(names).ShouldBe(Fallback);
+
+        names.Lookups.ShouldBe(2);
+        names.FoundLate().ShouldBe(0);
+    }
+
+    [Fact]
+    public void Those_that_cannot_be_read_are_bounded_and_few_are_tried_again_at_once()
+    {
+        var time = new ManualTime();
+        var names = new PodNames(root.Path, time, (_, _) => throw new IOException("Input/output error", 5));
+        for (int i = 0; i < 10_000; i++)
+        {
+            names.Of(new Container("crio", $"{i:x64}", "1") { IsOfNode = true }).ShouldBeNull();
+        }
+
+        time.Advance(TimeSpan.FromMinutes(1));
+        names.FoundLate().ShouldBe(0);
+
+        names.Lookups.ShouldBe(10_016);
+    }
+
+    [Fact]
+    public void A_missing_file_is_an_answer_and_the_error_number_goes_with_any_other()
+    {
+        root.Write(Bundle, Containerd);
+
+        Should.Throw<IOException>(() => FileOwner.OpenRegular(Path.Join(root.Path, "nothing"), out _)).HResult.ShouldBe(2);
+        TrustedDirectory.Of(Path.Join(root.Path, "nothing/below")).Error.ShouldBe(2);
+        TrustedDirectory.Of(Path.Join(root.Path, new string('a', 300))).Error.ShouldBe(36);
+        TrustedDirectory.Of(Path.Join(root.Path, Bundle)).Error.ShouldBe(0);
+        TrustedDirectory.Of(root.Path).Error.ShouldBe(0);
     }
 
     [Fact]

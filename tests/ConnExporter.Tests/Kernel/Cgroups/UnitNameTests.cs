@@ -204,7 +204,21 @@ public class UnitNameTests
     public void A_path_may_hold_colons() => FromFile("0::/system.slice/a:b.service\n").ShouldBe("a:b.service");
 
     [Fact]
-    public void A_cgroup_that_was_removed_keeps_its_name() => FromFile("0::/system.slice/nginx.service (deleted)\n").ShouldBe("nginx.service");
+    public void A_cgroup_that_was_removed_is_named_so_and_no_command_takes_it_for_a_unit()
+    {
+        FromFile("0::/system.slice/nginx.service (deleted)\n").ShouldBe("nginx.service (deleted)");
+        UnitName.IsOfHost("nginx.service (deleted)").ShouldBeFalse();
+        FromFile("0::/made by hand (deleted)\n").ShouldBe("made by hand (deleted)");
+        FromFile("0::/system.slice/(deleted).service\n").ShouldBe("(deleted).service", "lookalike");
+    }
+
+    [Theory]
+    [InlineData("foo@.service", false)]
+    [InlineData("foo@.scope", false)]
+    [InlineData("foo@bar.service", true)]
+    [InlineData("foo@bar@.service", true)]
+    [InlineData("foo.service", true)]
+    public void A_template_is_no_unit_that_runs(string name, bool isUnit) => UnitName.IsOfHost(name).ShouldBe(isUnit);
 
     [Theory]
     [InlineData("linux-4.19", "docker-9e0c6a49e01e", "pod 0d1c1f0a-52b1-4a6e-9d3c-1f6f1c2b7a10/kubepods-32612a53e612")]
@@ -239,7 +253,8 @@ public class UnitNameTests
 
     [Theory]
     [InlineData(@"machine-qemu\x2d1\x2dweb.scope", "machine-qemu-1-web.scope")]
-    [InlineData(@"my\x20app.service", "my app.service")]
+    [InlineData(@"my\x20app.service", @"my\x20app.service")]
+    [InlineData(@"wide\xe3\x80\x80app.service", @"wide\xe3\x80\x80app.service")]
     [InlineData(@"mnt-b\xc3\xbccher.mount", "mnt-bücher.mount")]
     [InlineData(@"user@1000.service/a\x2db.service", "user@1000.service/a-b.service")]
     [InlineData("nginx.service", "nginx.service")]

@@ -59,6 +59,51 @@ public sealed class SysctlFilesTests : IDisposable
         content.Unread.ShouldBeEmpty();
     }
 
+    // A container sees its own files by the kernel's way of following what the host's links say.
+    [Fact]
+    public void No_link_anywhere_on_the_way_leads_out_of_the_root()
+    {
+        using var outside = new TemporaryDirectory();
+        outside.Write("x.conf", "a.b = outside\n");
+        outside.Write("sysctl.d/x.conf", "a.b = outside\n");
+        root.Write("etc/first.conf", "");
+        File.Delete(Path.Join(root.Path, "etc/first.conf"));
+        Directory.CreateDirectory(Path.Join(root.Path, "etc/sysctl.d"));
+        void Link(string at, string to)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Join(root.Path, at))!);
+            File.CreateSymbolicLink(Path.Join(root.Path, at), to);
+        }
+
+        // The second of two links; a link in the middle; a directory that is one; up beyond the root; in circles.
+        Link("etc/sysctl.d/10.conf", "/etc/first.conf");
+        Link("etc/first.conf", Path.Join(outside.Path, "x.conf"));
+        Link("etc/sysctl.d/20.conf", "/etc/away/x.conf");
+        Link("etc/away", outside.Path);
+        Link("run/sysctl.d", Path.Join(outside.Path, "sysctl.d"));
+        Link("etc/sysctl.d/30.conf", "../../../../../../../.." + Path.Join(outside.Path, "x.conf"));
+        Link("etc/sysctl.d/40.conf", "40.conf");
+
+        SysctlFileContent content = new SysctlFiles(root.Path).Read();
+
+        content.Assignments.ShouldBeEmpty();
+        content.Unread.ShouldHaveSingleItem().ShouldStartWith("/etc/sysctl.d/40.conf");
+    }
+
+    [Fact]
+    public void Links_within_the_root_are_followed_to_their_end()
+    {
+        root.Write("usr/lib/sysctl.d/50.conf", "a.b = lib\n");
+        root.Write("opt/real.conf", "a.b = real\n");
+        Directory.CreateDirectory(Path.Join(root.Path, "etc/sysctl.d"));
+        File.CreateSymbolicLink(Path.Join(root.Path, "lib"), "/usr/lib");
+        File.CreateSymbolicLink(Path.Join(root.Path, "srv"), "opt");
+        File.CreateSymbolicLink(Path.Join(root.Path, "opt/link.conf"), "../srv/./real.conf");
+        File.CreateSymbolicLink(Path.Join(root.Path, "etc/sysctl.d/60.conf"), "/srv/link.conf");
+
+        new SysctlFiles(root.Path).Read().Assignments.Select(assignment => $"{assignment.Path} {assignment.Value}").ShouldBe(["/usr/lib/sysctl.d/50.conf lib", "/opt/real.conf real"]);
+    }
+
     [Fact]
     public void A_host_without_any_is_no_failure()
     {

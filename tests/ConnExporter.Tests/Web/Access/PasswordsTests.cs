@@ -4,6 +4,7 @@ using System.Text;
 using ConnExporter.Kernel;
 using ConnExporter.Tests.Support;
 using ConnExporter.Web.Access;
+using ConnExporter.Web.Connections;
 
 namespace ConnExporter.Tests.Web.Access;
 

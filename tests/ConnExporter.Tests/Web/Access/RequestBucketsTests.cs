@@ -2,6 +2,7 @@ using System.Net;
 using ConnExporter.Kernel;
 using ConnExporter.Tests.Support;
 using ConnExporter.Web.Access;
+using ConnExporter.Web.Connections;
 
 namespace ConnExporter.Tests.Web.Access;
 

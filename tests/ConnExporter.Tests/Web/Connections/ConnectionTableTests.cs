@@ -2,8 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using ConnExporter.Kernel;
 using ConnExporter.Tests.Support;
-using ConnExporter.Web;
-using ConnExporter.Web.Access;
 using ConnExporter.Web.Connections;
 using Microsoft.AspNetCore.Connections;
 

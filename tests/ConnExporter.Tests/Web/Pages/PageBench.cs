@@ -1,11 +1,13 @@
 using System.Text;
 using System.Text.Json;
-using ConnExporter.Collectors;
 using ConnExporter.Diagnosis;
-using ConnExporter.Kernel;
+using ConnExporter.Diagnosis.Rules;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.State;
 using ConnExporter.Tests.Diagnosis;
 using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
@@ -35,7 +37,7 @@ internal sealed class PageBench
             new SockStatReading(KernelSource.OwnNamespace, new SockStat(10, 7, 0, 100), new MemoryLimits(90_000, 120_000, 180_000), 65_536, 131_072),
             .. more,
         ];
-        Store = new SnapshotStore(Snapshot.Empty(Time));
+        Store = new StateStore(Time);
         Site = new StatusSite(Store, Diagnostician, Time, new PageSite("host-1", "/metrics"));
         Routes = new StatusRoutes(Site);
     }
@@ -46,7 +48,7 @@ internal sealed class PageBench
 
     public List<Reading> Readings { get; }
 
-    public SnapshotStore Store { get; }
+    public StateStore Store { get; }
 
     public StatusSite Site { get; }
 
@@ -58,7 +60,7 @@ internal sealed class PageBench
         for (int i = 0; i < seconds; i++)
         {
             Time.Advance(TimeSpan.FromSeconds(1));
-            Store.Update(snapshot => snapshot with
+            ((ISnapshotStore)Store).Update(snapshot => snapshot with
             {
                 Collectors =
                 [
@@ -73,8 +75,8 @@ internal sealed class PageBench
                     }),
                 ],
             });
-            DiagnosisReport report = Diagnostician.Look(Store.Current);
-            Store.Update(snapshot => snapshot with { Report = report });
+            DiagnosisReport report = Diagnostician.Look(Store.Current.Snapshot);
+            Store.Update(state => state with { Report = report });
         }
 
         return this;

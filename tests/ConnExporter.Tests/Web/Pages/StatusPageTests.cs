@@ -1,11 +1,12 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using ConnExporter.Collectors;
+using ConnExporter.Json;
 using ConnExporter.Kernel.Netlink;
+using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Tuning;
 using ConnExporter.Tests.Diagnosis;
 using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
-using ConnExporter.Tuning;
 using ConnExporter.Web.Pages;
 
 namespace ConnExporter.Tests.Web.Pages;
@@ -157,7 +158,7 @@ public class StatusPageTests
     {
         string document = File.ReadAllText(Fixture.PathOf("..", "..", "..", "docs", "api.md"));
 
-        foreach (Table table in Tables.Of(new PageBench().Look().Store.Current, DateTimeOffset.UnixEpoch, TimeProvider.System))
+        foreach (Table table in Tables.Of(new PageBench().Look().Store.Current.Snapshot, DateTimeOffset.UnixEpoch, TimeProvider.System))
         {
             string row = document.Split('\n').Single(line => line.StartsWith($"| `{table.Id}` |", StringComparison.Ordinal));
             Regex.Matches(row.Split('|')[2], "`([a-z0-9_]+)`").Select(match => match.Groups[1].Value).ShouldBe(table.Columns.Where(column => !column.IsForPeople).Select(column => column.Key), table.Id);

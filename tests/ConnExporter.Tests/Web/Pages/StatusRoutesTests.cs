@@ -57,7 +57,7 @@ public class StatusRoutesTests
     {
         byte[] first = bench.Document(StatusSite.Document.Page, Language.English).Get(compressed: true);
 
-        bench.Store.Update(snapshot => snapshot with { Configuration = snapshot.Configuration with { LastReloadOk = false } });
+        bench.Store.Update(state => state with { Configuration = state.Configuration with { LastReloadOk = false } });
         bench.Document(StatusSite.Document.Page, Language.English).Get(compressed: true).ShouldBeSameAs(first);
         bench.Document(StatusSite.Document.Page, Language.Chinese).Get(compressed: true).ShouldNotBeSameAs(first);
 

@@ -1,9 +1,11 @@
 using System.Text.Json;
 using ConnExporter.Diagnosis;
-using ConnExporter.Resources;
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Json;
 using ConnExporter.Sampling;
+using ConnExporter.State;
 using ConnExporter.Terminal;
-using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
 using ConnExporter.Web.Pages;
 
@@ -77,8 +79,8 @@ public class VerdictPartTests
     private static string Html(DiagnosisReport report)
     {
         var bench = new PageBench();
-        Snapshot snapshot = Snapshot.Empty(new ManualTime()) with { Report = report };
-        return VerdictPart.Render(PageView.Of(snapshot, report, bench.Diagnostician, bench.Time), Book).ToString()!;
+        var state = new ExporterState(Snapshot.Empty) { Report = report };
+        return VerdictPart.Render(PageView.Of(state, report, bench.Diagnostician, bench.Time), Book).ToString()!;
     }
 
     private static string Text(DiagnosisReport report)
@@ -86,7 +88,7 @@ public class VerdictPartTests
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
         {
-            ReportJson.Write(json, Snapshot.Empty(new ManualTime()) with { Report = report }, "host", Book, []);
+            ReportJson.Write(json, new ExporterState(Snapshot.Empty) { Report = report }, "host", Book, []);
         }
 
         using var document = JsonDocument.Parse(stream.ToArray());

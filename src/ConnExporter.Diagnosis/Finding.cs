@@ -1,0 +1,27 @@
+namespace ConnExporter.Diagnosis;
+
+/// <summary>Something that is wrong, for as long as it holds.</summary>
+/// <param name="Rule">The rule that found it; its id is the finding's.</param>
+/// <param name="Netns">The network namespace.</param>
+/// <param name="Severity">How bad it is now, after hysteresis.</param>
+/// <param name="Verdict">The newest verdict that agreed.</param>
+/// <param name="Since">When it began.</param>
+internal sealed record Finding(Rule Rule, string Netns, Severity Severity, Verdict Verdict, DateTimeOffset Since)
+{
+    /// <summary>Its name.</summary>
+    public string Id => Rule.Id;
+
+    /// <summary>The finding that probably causes it, of those that hold; null where it stands by itself.</summary>
+    public string? CausedBy { get; init; }
+
+    /// <summary>When it was last seen, where it is not seen any more and only has not been gone for long enough to be over: then it has no remedies, as what they would mend is not there. Null while it is seen.</summary>
+    public DateTimeOffset? LastSeen { get; init; }
+
+    /// <summary>What somebody says whose word cannot be checked; null where nobody does.</summary>
+    public ReportedSince? Reported { get; init; }
+}
+
+/// <summary>Somebody's word on when a finding began.</summary>
+/// <param name="By">Where he was asked.</param>
+/// <param name="Since">When it began, as he says.</param>
+internal sealed record ReportedSince(string By, DateTimeOffset Since);

@@ -1,0 +1,127 @@
+using ConnExporter.Diagnosis.Resources;
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Proc;
+using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
+
+namespace ConnExporter.Diagnosis;
+
+/// <summary>The instances of every resource that the readings of one network namespace show.</summary>
+internal static class ResourceReadings
+{
+    /// <summary>All instances, in no order. What was not read has none.</summary>
+    public static IEnumerable<ResourceInstance> Of(Observation seen) =>
+        [.. EphemeralPorts(seen), .. Conntrack(seen), .. HostDescriptors(seen), .. ProcessDescriptors(seen), .. Queues(seen), .. Orphans(seen), .. TimeWaits(seen), .. Memory(seen)];
+
+    private static IEnumerable<ResourceInstance> EphemeralPorts(Observation seen)
+    {
+        if (seen.Census is not { } census || seen.Ports is not { } ports)
+        {
+            yield break;
+        }
+
+        foreach (CensusReading.DestinationRow row in census.Destinations.Where(row => row.Port != Labels.Other))
+        {
+            var use = PortUse.Of(seen, census, row, ports);
+            yield return new(ResourceKind.EphemeralPorts, seen.Netns, NameOf(row), use.Taken, ports.UsableCount)
+            {
+                Possible = use.Possible,
+                Likely = use.Likely,
+                Holder = seen.HolderOfDestination(row.Address, row.Port),
+                Timestamp = seen.TimestampOf(census),
+            };
+        }
+    }
+
+    private static IEnumerable<ResourceInstance> Conntrack(Observation seen)
+    {
+        if (seen.Conntrack is { } table && (table.Max ?? seen.Host.Conntrack?.Max) is > 0 and { } limit)
+        {
+            yield return new(ResourceKind.ConntrackEntries, seen.Netns, ResourceInstance.Host, table.Count, limit) { Timestamp = seen.TimestampOf(table) };
+        }
+    }
+
+    private static IEnumerable<ResourceInstance> HostDescriptors(Observation seen)
+    {
+        if (seen.Descriptors is { } host)
+        {
+            yield return new(ResourceKind.FileDescriptors, seen.Netns, ResourceInstance.Host, host.Counts.Allocated, host.Counts.Limit) { Timestamp = seen.TimestampOf(host) };
+        }
+    }
+
+    private static IEnumerable<ResourceInstance> ProcessDescriptors(Observation seen)
+    {
+        if (seen.Processes is not { } processes)
+        {
+            yield break;
+        }
+
+        foreach (ProcessesReading.Row row in processes.Rows.Where(row => row.Process != Labels.Other))
+        {
+            yield return new(ResourceKind.ProcessFileDescriptors, seen.Netns, NameOf(row), row.Worst, row.WorstLimit)
+            {
+                Holder = Holder.Of(row.Process, row.Unit) with { ProcessId = row.WorstProcessId, StartedAt = seen.StartOf(row.WorstStartTicks), Count = row.Worst },
+                Timestamp = seen.TimestampOf(processes),
+            };
+        }
+    }
+
+    private static IEnumerable<ResourceInstance> Queues(Observation seen)
+    {
+        if (seen.Listeners is not { } listeners)
+        {
+            yield break;
+        }
+
+        foreach (ListenersReading.Row row in listeners.Rows)
+        {
+            // The queue takes one more than its limit (net/core/sock.c, sk_acceptq_is_full).
+            string name = InetAddress.WithPort(row.Address, row.Port);
+            CensusReading.ListenerRow? counted = seen.ListenerOf(row.Address, row.Port);
+            Holder? holder = seen.HolderOfListener(row.Address, row.Port);
+            if (row.Limit is not { } limit)
+            {
+                continue;
+            }
+
+            yield return new(ResourceKind.AcceptQueue, seen.Netns, name, row.Queue, limit + 1.0) { Peak = row.Peak, Holder = holder, Timestamp = seen.TimestampOf(listeners) };
+            if (counted is not null && limit > 0)
+            {
+                // The SYN queue is full at the limit of the accept queue (net/ipv4/tcp_input.c:tcp_conn_request).
+                yield return new(ResourceKind.SynQueue, seen.Netns, name, counted.SynQueue, limit) { Holder = holder, Timestamp = seen.TimestampOf(seen.Census!) };
+            }
+        }
+    }
+
+    private static IEnumerable<ResourceInstance> Orphans(Observation seen)
+    {
+        if (seen.SockStat is { Counts: { } counts, MaxOrphans: { } limit })
+        {
+            yield return new(ResourceKind.OrphanedSockets, seen.Netns, ResourceInstance.Host, counts.Orphans, limit) { Timestamp = seen.TimestampOf(seen.SockStat) };
+        }
+    }
+
+    private static IEnumerable<ResourceInstance> TimeWaits(Observation seen)
+    {
+        if (seen.States is { } states && seen.SockStat is { MaxTimeWait: { } limit })
+        {
+            yield return new(ResourceKind.TimeWaitBuckets, seen.Netns, ResourceInstance.Host, states[TcpState.TimeWait], limit) { Timestamp = seen.TimestampOf(states) };
+        }
+    }
+
+    private static IEnumerable<ResourceInstance> Memory(Observation seen)
+    {
+        if (seen.SockStat is { Counts: { } counts, Limits: { } limits })
+        {
+            double pageSize = SystemClock.PageSize;
+            yield return new(ResourceKind.TcpMemory, seen.Netns, ResourceInstance.Host, counts.MemoryPages * pageSize, limits.LimitPages * pageSize) { Timestamp = seen.TimestampOf(seen.SockStat) };
+        }
+    }
+
+    /// <summary>The name of the instance that is the ports towards a destination.</summary>
+    public static string NameOf(CensusReading.DestinationRow row) => $"{InetAddress.WithPort(row.Address, row.Port)} from {row.Source}";
+
+    /// <summary>The name of the instance that is the descriptors of a group's worst process.</summary>
+    public static string NameOf(ProcessesReading.Row row) => ResourceInstance.NameOf(row.Process, row.Unit is Labels.None ? null : row.Unit);
+}

@@ -1,0 +1,54 @@
+using System.Collections.Immutable;
+
+namespace ConnExporter.Diagnosis.Rules;
+
+/// <summary>THE list of rules; where several findings are equally bad and old, the earlier is shown first.</summary>
+internal static class RuleList
+{
+    public static ImmutableArray<Rule> All { get; } =
+    [
+        new EphemeralPortsBlockedByBind(),
+        new TimeWaitStorm(),
+        new EphemeralPortsExhausting(),
+        new ProcessDescriptorsExhausting(),
+        new SystemDescriptorsExhausting(),
+        new ConntrackExhausting(),
+        new ConntrackDropping(),
+        new NatPortsExhausting(),
+        new ConntrackInsertionsFailing(),
+        new NeighbourTableOverflowing(),
+        new TcpMemoryPressure(),
+        new OrphansExhausting(),
+        new TimeWaitBucketOverflow(),
+        new SynFloodSuspected(),
+        new AcceptQueueOverflowing(),
+        new SynQueueOverflowing(),
+        new ProcessStorm(),
+        new CloseWaitLeak(),
+        new EstablishedLeak(),
+        new OutboundScanSuspected(),
+        new SynSentPileup(),
+        new RetransmitStorm(),
+        new SlowReader(),
+        new SlowPeer(),
+        new TooManyEstablished(),
+        new SyncookiesOff(),
+        new RangeBelow1024(),
+        new ConntrackTimeoutBelowKeepalive(),
+        new RangeOverlapsListeners(),
+        new RangeSameParity(),
+        new RangeNarrowed(),
+        new BacklogCutOff(),
+        new SomaxconnLow(),
+        new AbortOnOverflow(),
+        new SoftFileLimitLow(),
+        new ReuseWithoutTimestamps(),
+        new ConntrackBucketsFew(),
+        new FinTimeoutLowered(),
+        new TimeWaitTimeoutChanged(),
+        new TimeWaitBucketsLow(),
+        new SynBacklogRaised(),
+        new RecycleInFile(),
+        new OldConntrackMaxInFile(),
+    ];
+}

@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using ConnExporter.Diagnosis.Resources;
+
+namespace ConnExporter.Diagnosis;
+
+/// <summary>What a rule says of one observation: that it holds, how badly, and why.</summary>
+/// <param name="Severity">How badly.</param>
+/// <param name="Instance">Which listener, process or destination; <see cref="ResourceInstance.Host"/> for the host. Without numbers that change: it is a label.</param>
+internal sealed record Verdict(Severity Severity, string Instance)
+{
+    /// <summary>Whether it may be so, or is likely, without being proven: the title says so.</summary>
+    public bool IsUnproven { get; init; }
+
+    /// <summary>Whether it is about connections that nobody has accepted: the title says so.</summary>
+    public bool IsUnaccepted { get; init; }
+
+    /// <summary>The key of the title of a finding.</summary>
+    public string TitleOf(string finding) => $"finding.{finding}.title{(IsUnproven ? "_unproven" : IsUnaccepted ? "_unaccepted" : "")}";
+
+    /// <summary>The finding that was seen to bring it about, of those that hold; null where only <see cref="Rule.Causes"/> tell.</summary>
+    public ProvenCause? Cause { get; init; }
+
+    /// <summary>What was seen, the most telling first.</summary>
+    public required ImmutableArray<Fact> Evidence { get; init; }
+
+    /// <summary>Who holds it, the biggest first.</summary>
+    public ImmutableArray<Holder> Holders { get; init; } = [];
+
+    /// <summary>What to do, grace first, then A to D.</summary>
+    public ImmutableArray<Remedy> Remedies { get; init; } = [];
+
+    /// <summary>Names of the settings that matter to it, as sysctl has them.</summary>
+    public ImmutableArray<string> Settings { get; init; } = [];
+}
+
+/// <summary>The cause of a verdict, as its own evidence shows it.</summary>
+/// <param name="Finding">The finding that is it, where it holds.</param>
+internal sealed record ProvenCause(string Finding)
+{
+    /// <summary>The label of the holder that it must be about; null where any will do.</summary>
+    public string? Holder { get; init; }
+
+    /// <summary>The instance that it must be about; null where any will do.</summary>
+    public string? Instance { get; init; }
+
+    /// <summary>Whether a finding is it.</summary>
+    public bool Is(Finding finding) => finding.Id == Finding && (Instance is null || finding.Verdict.Instance == Instance) && (Holder is null || finding.Verdict.Holders.Any(holder => holder.Label == Holder));
+}

@@ -1,0 +1,89 @@
+using System.Collections.Immutable;
+using ConnExporter.Configuration;
+using ConnExporter.Diagnosis;
+using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
+
+namespace ConnExporter.Commands;
+
+/// <summary>When a single diagnosis may look again: what counters rise by takes two readings, and time between them.</summary>
+internal static class SecondLook
+{
+    /// <summary>
+    /// How far two readings of counters must lie apart. Collectors read at the whole seconds of the clock and once at their start, so the first two may be milliseconds apart,
+    /// in which hundreds of events a second leave none to see. Less than a second, as a reading that comes a little late would else put the look off to the next one.
+    /// </summary>
+    public static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(700);
+
+    private const string Namespaces = "namespaces";
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly string[] Counting = ["counters", "listeners", "conntrack", "neighbours"];
+
+    /// <summary>The settings under which what counts is read again within a second or so, whatever the daemon's intervals are. Two readings are no matter of a share of the CPU.</summary>
+    public static ExporterOptions ReadSoonAgain(ExporterOptions options)
+    {
+        ImmutableDictionary<string, TimeSpan> collectors = options.Collectors;
+        foreach (string name in Counting.Append(Namespaces))
+        {
+            if (collectors.TryGetValue(name, out TimeSpan wanted) && wanted > Interval)
+            {
+                collectors = collectors.SetItem(name, Interval);
+            }
+        }
+
+        return options with { Collectors = collectors, CpuBudget = 1 };
+    }
+
+    /// <summary>Whether everything that counts was read again, long enough after the first look's readings. What has no reading, or had none then, is not waited for.</summary>
+    /// <param name="first">What the first look saw.</param>
+    /// <param name="now">The newest.</param>
+    /// <param name="time">The clock.</param>
+    public static bool IsDue(Snapshot first, Snapshot now, TimeProvider time) =>
+        Counting.All(name => StateOf(first, name)?.Reading is null || StateOf(now, name)?.Reading is null || IsApart(first, now, name, time))
+        && (Elsewhere(first, now).All(pair => IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time)) || IsApart(first, now, Namespaces, time));
+
+    /// <summary>Notes what was not read twice: what its counters rose by is not known, and silence of the rules that rest on it is not "nothing".</summary>
+    /// <param name="first">What the first look saw.</param>
+    /// <param name="second">What the second saw.</param>
+    /// <param name="report">What was made of it.</param>
+    /// <param name="time">The clock.</param>
+    /// <returns>The report with what it lacks.</returns>
+    public static DiagnosisReport NoteReadOnce(Snapshot first, Snapshot second, DiagnosisReport report, TimeProvider time)
+    {
+        var once = new List<string>(Counting.Where(name => StateOf(second, name)?.Reading is not null && !IsApart(first, second, name, time)));
+        ImmutableArray<Gap> gaps = report.Gaps;
+        foreach (string name in once)
+        {
+            gaps = gaps.Add(Missing(name, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Collector == name) && !report.Findings.Any(finding => finding.Id == rule.Id))]));
+        }
+
+        if (Elsewhere(first, second).Any(pair => !IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time)))
+        {
+            gaps = gaps.Add(Missing(Namespaces, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => Counting.Contains(input.Collector)))]));
+        }
+
+        return report with { Gaps = gaps };
+    }
+
+    private static Gap Missing(string collector, ImmutableArray<Rule> rules) => new(collector, [new("second_reading")], rules);
+
+    private static CollectorState? StateOf(Snapshot snapshot, string collector) => snapshot.IndexOf(collector) is >= 0 and var index ? snapshot.Collectors[index] : null;
+
+    // From the end of the one to the beginning of the other: when within a sample the kernel was asked is not known.
+    private static bool IsApart(Snapshot first, Snapshot now, string collector, TimeProvider time) =>
+        StateOf(first, collector) is { Reading: not null } before && StateOf(now, collector) is { } after
+        && time.GetElapsedTime(before.LastSuccessTimestamp, after.LastSuccessTimestamp) - after.Duration >= Apart;
+
+    private static bool IsApart(long before, long after, TimeProvider time) => time.GetElapsedTime(before, after) >= Apart;
+
+    // Of other network namespaces those that are judged, and were there at both looks.
+    private static IEnumerable<(NamespaceReadings Before, NamespaceReadings Now)> Elsewhere(Snapshot first, Snapshot now) =>
+        StateOf(first, Namespaces)?.Reading is NamespacesReading before && StateOf(now, Namespaces)?.Reading is NamespacesReading after
+            ? from row in after.Rows
+              where row.InFull && row.Readings.Counters is not null
+              from known in before.Rows
+              where known.Name == row.Name && known.Readings.Counters is not null
+              select (known.Readings, row.Readings)
+            : [];
+}
