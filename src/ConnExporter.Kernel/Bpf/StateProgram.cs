@@ -47,7 +47,7 @@ internal static class StateProgram
     private const int Key = -SymptomKey.Length;
     private const int Number = Key - 8;
     private const int Socket = Number - 8;
-    private const int Owner = Socket - SymptomMaps.OwnerLength;
+    private const int Owner = Socket - SymptomMaps.PendingLength;
 
     /// <summary>Writes it.</summary>
     public static byte[] Write(KernelLayout kernel, SymptomMaps maps, StateSide side)
@@ -109,6 +109,7 @@ internal static class StateProgram
         LoadSocket(program, kernel, counting);
         program.Store(Width.Double, Stack, Socket, R9);
         counting.Owner(kernel, Owner);
+        program.StoreNumber(Width.Double, Stack, Owner + SymptomMaps.PendingErrorOffset, 0);
         program.LoadMap(R1, maps.Pending.Value);
         program.StackAddress(R2, Socket);
         program.StackAddress(R3, Owner);
@@ -118,7 +119,8 @@ internal static class StateProgram
         counting.Lose(SymptomKind.Unremembered);
     }
 
-    // Connected, or an error that came from the network, is one program's; no error the other's.
+    // Connected, or an error that came from the network, is one program's; no error the other's. Whoever asks for SO_ERROR takes the error away, on another processor
+    // perhaps between the two: the program that is called first leaves what it saw for the second.
     private static void JudgeConnect(BpfAssembler program, KernelLayout kernel, SymptomMaps maps, SymptomCounting counting, StateSide side)
     {
         Label failed = program.NewLabel();
@@ -132,7 +134,12 @@ internal static class StateProgram
         if (side == StateSide.Calls)
         {
             program.JumpWord(When.NotEqual, R8, Close, counting.End);
-            program.JumpWord(When.NotEqual, R7, 0, counting.End);
+            program.JumpWord(When.Equal, R7, 0, failed);
+            Find(program, maps);
+            program.Jump(When.Equal, R0, 0, counting.End);
+            program.Store(Width.Word, R0, SymptomMaps.PendingErrorOffset, R7);
+            program.Jump(counting.End);
+            program.Place(failed);
         }
         else
         {
@@ -140,18 +147,29 @@ internal static class StateProgram
             Forget(program, maps);
             program.Jump(counting.End);
             program.Place(failed);
-            program.JumpWord(When.Equal, R7, 0, counting.End);
         }
 
         // Whose it was. Connects that were under way when this program came have nobody.
-        program.LoadMap(R1, maps.Pending.Value);
-        program.StackAddress(R2, Socket);
-        program.Call(Helper.MapLookup);
+        Find(program, maps);
         program.Jump(When.NotEqual, R0, 0, known);
+        if (side == StateSide.Answers)
+        {
+            program.JumpWord(When.Equal, R7, 0, counting.End);
+        }
+
         counting.NoOwner(Key);
         SocketCgroup(program, kernel);
         program.Jump(judge);
         program.Place(known);
+        if (side == StateSide.Answers)
+        {
+            Label told = program.NewLabel();
+            program.JumpWord(When.NotEqual, R7, 0, told);
+            program.Load(Width.Word, R7, R0, SymptomMaps.PendingErrorOffset);
+            program.JumpWord(When.Equal, R7, 0, counting.End);
+            program.Place(told);
+        }
+
         for (int offset = 0; offset < SymptomMaps.OwnerLength; offset += 8)
         {
             program.Load(Width.Double, R1, R0, offset);
@@ -202,6 +220,14 @@ internal static class StateProgram
         program.Jump(port);
         program.Place(abandoned);
         counting.Kind(SymptomKind.ConnectAbandoned);
+    }
+
+    // r0 = what is remembered of the socket, or 0.
+    private static void Find(BpfAssembler program, SymptomMaps maps)
+    {
+        program.LoadMap(R1, maps.Pending.Value);
+        program.StackAddress(R2, Socket);
+        program.Call(Helper.MapLookup);
     }
 
     private static void Forget(BpfAssembler program, SymptomMaps maps)

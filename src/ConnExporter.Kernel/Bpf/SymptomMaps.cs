@@ -6,6 +6,12 @@ internal sealed class SymptomMaps : IDisposable
     /// <summary>Cgroup and name: the first part of a <see cref="SymptomKey"/>.</summary>
     public const int OwnerLength = SymptomKey.KindOffset;
 
+    /// <summary>Where in what is remembered of a connect under way its error is.</summary>
+    public const int PendingErrorOffset = OwnerLength;
+
+    /// <summary>Cgroup, name, error.</summary>
+    public const int PendingLength = OwnerLength + sizeof(ulong);
+
     /// <summary>One count for each kind.</summary>
     public const int Kinds = 16;
 
@@ -14,7 +20,7 @@ internal sealed class SymptomMaps : IDisposable
     /// <summary>SymptomKey → u64.</summary>
     public DescriptorHandle Counts { get; }
 
-    /// <summary>Sockets in SYN_SENT → cgroup and name of who called connect().</summary>
+    /// <summary>Sockets in SYN_SENT → cgroup and name of who called connect(), and the error that ended it once one program has seen that.</summary>
     public DescriptorHandle Pending { get; }
 
     /// <summary>What found no room in the others, by kind.</summary>
@@ -30,7 +36,7 @@ internal sealed class SymptomMaps : IDisposable
         try
         {
             made.Add(BpfSystem.CreateMap("conn_counts", BpfSystem.Hash, SymptomKey.Length, sizeof(ulong), counts));
-            made.Add(BpfSystem.CreateMap("conn_pending", BpfSystem.Hash, sizeof(ulong), OwnerLength, pending));
+            made.Add(BpfSystem.CreateMap("conn_pending", BpfSystem.Hash, sizeof(ulong), PendingLength, pending));
             made.Add(BpfSystem.CreateMap("conn_lost", BpfSystem.Array, sizeof(uint), sizeof(ulong), Kinds));
             return new SymptomMaps(made[0], made[1], made[2]);
         }
