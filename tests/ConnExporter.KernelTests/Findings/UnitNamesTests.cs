@@ -159,7 +159,7 @@ public class UnitNamesTests
 
             // Of all programs of the host the fullest is named, and another may be fuller just now.
             Diagnosis seen = Poll.Until(() => Diagnosis.Of(network), seen => seen.Has(Finding) && seen.HolderOf(Finding) == leaking.Id, "the process that leaks", Patience);
-            seen.InstanceOf(Finding).ShouldBe($"bash of {unit}");
+            seen.InstanceOf(Finding).ShouldBe($"bash of {unit.Replace(" ", @"\x20", StringComparison.Ordinal)}");
             return seen;
         }
         finally
