@@ -160,7 +160,7 @@ internal static class Topics
             Otherwise =
             [
                 "ConnFindingCritical", "ConnFindingWarning", "ConnFindingRecurring", "ConnExporterDown", "ConnExporterMissing", "ConnExporterRestarting", "ConnCollectorBroken", "ConnDataTooOld", "ConnReloadFailed", "ConnWebReloadFailed",
-                "ConnCertificateExpiring", "ConnCertificateExpired",
+                "ConnCertificateExpiring", "ConnCertificateExpired", "ConnConnectsWithoutPort",
             ],
         },
         Message(KernelCounters, "nstat", "TCPBacklogDrop", "TCPAbortFailed", "TCPKeepAlive", "PAWSActive", "PAWSEstab", "AttemptFails", "TcpAttemptFails", "TcpActiveOpens", "TcpPassiveOpens", "TcpOutRsts", "TcpInErrs"),

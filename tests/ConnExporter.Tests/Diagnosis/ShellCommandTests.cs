@@ -121,7 +121,8 @@ public sealed class ShellCommandTests : IDisposable
                 string text = Utf8Text.Of(name);
                 string unit = UnitName.FromPath([.. "/system.slice/"u8, .. name, .. ".service"u8]);
                 string[] operand = unit.StartsWith('-') ? ["--", unit] : [unit];
-                bool isLegal = Regex.IsMatch(unit, @"^[A-Za-z0-9:_.\\-][A-Za-z0-9:_.\\@-]*\.service\z", RegexOptions.None, TimeSpan.FromSeconds(1)) && unit.Length <= 253;
+                bool isLegal = Regex.IsMatch(unit, @"^[A-Za-z0-9:_.\\-][A-Za-z0-9:_.\\@-]*\.service\z", RegexOptions.None, TimeSpan.FromSeconds(1)) && unit.Length <= 253
+                    && unit.IndexOf('@', StringComparison.Ordinal) != unit.Length - "@.service".Length;
 
                 Verdict descriptors = new ObservationBench()
                     .Running(new ProcessesReading.Row(text, unit, 1, 1000, 1000, 1024) { WorstProcessId = 4711, WorstStartTicks = 200, WorstHardLimit = 524_288 })
