@@ -1,3 +1,4 @@
+using ConnExporter.Diagnosis.Resources;
 using ConnExporter.Sampling;
 using ConnExporter.Sampling.Collectors;
 
@@ -66,7 +67,7 @@ internal static class SymptomProof
         if (processes.Length > 0)
         {
             (SymptomLabels labels, Rise most) = processes[0];
-            yield return new Fact("connects_without_port_of", ("count", (ulong)most.Count), ("holder", labels.Second == Labels.None ? labels.First : $"{labels.First} of {labels.Second}"));
+            yield return new Fact("connects_without_port_of", ("count", (ulong)most.Count), ("holder", ResourceInstance.NameOf(labels.First, labels.Second == Labels.None ? null : labels.Second)));
         }
     }
 

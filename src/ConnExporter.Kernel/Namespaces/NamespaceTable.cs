@@ -232,8 +232,8 @@ public sealed class NamespaceTable : IDisposable
             return null;
         }
 
-        // Of those beyond the bound nothing is said: then they have nothing in common.
-        bool isAll = place.Count == pids.Count;
+        // Of those beyond the bound, and of those that could not be read, nothing is said: then they have nothing in common.
+        bool isAll = place.Count == seen.Count;
         return new NamespaceInhabitants(place.Count, seen[0].Name, seen[0].Unit, seen[0].Pid, seen[0].StartTicks)
         {
             IsOneName = isAll && seen.TrueForAll(one => one.Name == seen[0].Name),

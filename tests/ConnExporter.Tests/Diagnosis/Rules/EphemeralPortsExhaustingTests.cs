@@ -89,6 +89,17 @@ public class EphemeralPortsExhaustingTests
         }
     }
 
+    [Theory]
+    [InlineData("x   $ reboot", "none", @"x\x20\x20\x20$\x20reboot")]
+    [InlineData("cron", "my $(reboot).service", @"cron of my\x20$(reboot).service")]
+    [InlineData("cron\n$ reboot", "none", @"cron\n$\x20reboot")]
+    public void Whose_connects_failed_is_one_word(string process, string unit, string holder)
+    {
+        var bench = new ObservationBench { Census = CensusOf([new("10.0.0.1", "10.0.0.9", "443", 850, 0, 0)]), Symptoms = SymptomsOf([(process, unit, 1)], "443", 1) };
+
+        bench.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Critical).Evidence[2].Values.ShouldContain(("holder", (object)holder));
+    }
+
     [Fact]
     public void What_failed_before_the_window_is_no_proof_any_more()
     {
