@@ -13,11 +13,11 @@ namespace ConnExporter.Diagnosis;
 internal sealed record Input(string Collector, Fact Lack, Func<Observation, bool> IsKnown)
 {
     private static readonly Input[] OfCounters = [.. CountersReading.Tcp.Concat(CountersReading.TcpExt).Select(name =>
-        new Input("counters", new("counter", ("name", name)), seen => seen.Counters?.All.Any(one => one.KernelName == name && one.Value is not null) == true))];
+        new Input("counters", new("counter", ("name", name)), seen => seen.Counters?.All.Any(one => one.KernelName == name && one.Value is not null) == true) { Rises = true })];
 
     public static readonly Input States = new("states", new("reading"), seen => seen.States is not null);
 
-    public static readonly Input Listeners = new("listeners", new("reading"), seen => seen.Listeners is not null);
+    public static readonly Input Listeners = new("listeners", new("reading"), seen => seen.Listeners is not null) { Rises = true };
 
     /// <summary>Without the limit of an accept queue its length says little.</summary>
     public static readonly Input ListenerLimits = new("listeners", new("listener_limits"), seen => seen.Listeners?.Rows.All(row => row.Limit is not null) == true);
@@ -56,10 +56,10 @@ internal sealed record Input(string Collector, Fact Lack, Func<Observation, bool
 
     public static readonly Input ConntrackLimit = new("conntrack", new("conntrack_limit"), seen => (seen.Conntrack?.Max ?? seen.Host.Conntrack?.Max) is not null) { MayBeAbsent = true };
 
-    public static readonly Input ConntrackCounters = new("conntrack", new("conntrack_counters"), seen => seen.Conntrack?.Statistics is not null) { MayBeAbsent = true };
+    public static readonly Input ConntrackCounters = new("conntrack", new("conntrack_counters"), seen => seen.Conntrack?.Statistics is not null) { MayBeAbsent = true, Rises = true };
 
     /// <summary>The tables are the host's: in another network namespace than the first there is nothing to read.</summary>
-    public static readonly Input NeighbourCounters = new("neighbours", new("neighbour_counters"), seen => seen.Neighbours?.Tables.All(table => table.Counts.TableFulls is not null) == true) { MayBeAbsent = true };
+    public static readonly Input NeighbourCounters = new("neighbours", new("neighbour_counters"), seen => seen.Neighbours?.Tables.All(table => table.Counts.TableFulls is not null) == true) { MayBeAbsent = true, Rises = true };
 
     public static readonly Input Descriptors = new("descriptors", new("reading"), seen => seen.Descriptors is not null);
 
@@ -79,6 +79,9 @@ internal sealed record Input(string Collector, Fact Lack, Func<Observation, bool
 
     /// <summary>Whether there may be nothing to read: connection tracking that nobody uses, tables that only the host has. Everything else every kernel has, and where it is not seen it is hidden.</summary>
     public bool MayBeAbsent { get; private init; }
+
+    /// <summary>Whether rules go by what it rises by, which takes two readings. Of listeners these are their drops.</summary>
+    public bool Rises { get; private init; }
 
     /// <summary>A counter of snmp or netstat.</summary>
     /// <param name="kernelName">The kernel's name of it.</param>

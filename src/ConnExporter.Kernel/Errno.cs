@@ -8,7 +8,6 @@ internal static class Errno
     public const int NoProcess = 3;
     public const int Interrupted = 4;
     public const int TryAgain = 11;
-    public const int TooLarge = 7;
     public const int OutOfMemory = 12;
     public const int AccessDenied = 13;
     public const int Exists = 17;

@@ -63,6 +63,20 @@ public sealed class StuckReadTests
         took.ShouldBeLessThan(TimeSpan.FromSeconds(3));
     }
 
+    // It waits for what does not answer, and then still takes the second reading of what does.
+    [Fact]
+    public async Task A_single_look_judges_what_rises_beside_a_read_that_never_returns()
+    {
+        using var proc = ProcTree.With("sys/fs/file-nr", LibC.MakeFifo);
+
+        Finished run = await new Launch("diagnose", "--json", "--netns=host", $"--path.procfs={proc.Path}", "--web.listen-address=127.0.0.1:1").RunAsync();
+
+        run.Output.ShouldContain("descriptors");
+        run.Output.ShouldContain("the kernel has not answered");
+        run.Output.ShouldNotContain("read only once");
+        run.ExitCode.ShouldBeOneOf(1, 2, 3);
+    }
+
     [Fact]
     public async Task A_collector_that_comes_unstuck_reads_again()
     {

@@ -106,9 +106,6 @@ internal sealed class BpfAssembler
     /// <summary>Copies 64 bits.</summary>
     public void Move(Register into, Register from) => Emit(Class64 | OpMove | FromRegister, into, from, 0, 0);
 
-    /// <summary>Copies the lower 32 bits; the others become 0.</summary>
-    public void MoveWord(Register into, Register from) => Emit(Class32 | OpMove | FromRegister, into, from, 0, 0);
-
     /// <summary>Sets a register.</summary>
     public void MoveNumber(Register into, int number) => Emit(Class64 | OpMove, into, None, 0, number);
 

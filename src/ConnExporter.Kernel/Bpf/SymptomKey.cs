@@ -53,7 +53,6 @@ public readonly struct SymptomKey : IEquatable<SymptomKey>
     internal const int KindOffset = 24;
     internal const int ErrorOffset = 26;
     internal const int PortOffset = 28;
-    internal const int UnusedOffset = 30;
 
     [FieldOffset(0)]
     private readonly ulong cgroup;

@@ -5,8 +5,8 @@ using ConnExporter.Kernel.Bpf;
 namespace ConnExporter.Sampling.Collectors;
 
 /// <summary>Makes counters of what the kernel's map says: the map forgets keys, counters do not.</summary>
-/// <param name="unitOf">The unit of a cgroup.</param>
-internal sealed class SymptomTotals(Func<ulong, string> unitOf)
+/// <param name="unitOf">The unit of a cgroup; null where it is not found.</param>
+internal sealed class SymptomTotals(Func<ulong, string?> unitOf)
 {
     /// <summary>Rows of each family at most.</summary>
     public const int Shown = 200;
@@ -43,7 +43,7 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
     {
         if (!seen.TryGetValue(key, out Seen? known))
         {
-            known = new Seen(key.Process, unitOf(key.Cgroup));
+            known = new Seen(key.Process);
             seen.Add(key, known);
         }
 
@@ -60,7 +60,9 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
             return;
         }
 
-        Add(key, known, more, time);
+        // A cgroup that was not found is looked for again.
+        known.Unit ??= unitOf(key.Cgroup);
+        Add(key, known.Process, known.Unit ?? Labels.Unknown, more, time);
     }
 
     /// <summary>Takes how many found no room in the kernel.</summary>
@@ -94,21 +96,23 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
     /// <summary>Finds the keys that the kernel may give up.</summary>
     /// <param name="keys">Those that it has.</param>
     /// <param name="time">The clock.</param>
-    /// <returns>Those that have not moved for long. They are unknown here from now on.</returns>
-    public List<SymptomKey> TakeIdle(ReadOnlySpan<SymptomKey> keys, TimeProvider time)
+    /// <returns>Those that have not moved for long.</returns>
+    public List<SymptomKey> FindIdle(ReadOnlySpan<SymptomKey> keys, TimeProvider time)
     {
         var idle = new List<SymptomKey>();
         foreach (SymptomKey key in keys)
         {
             if (seen.TryGetValue(key, out Seen? known) && time.GetElapsedTime(known.ChangedAt) >= SymptomRows.Idle)
             {
-                seen.Remove(key);
                 idle.Add(key);
             }
         }
 
         return idle;
     }
+
+    /// <summary>The kernel has given up a key: should it come again, it begins at 0.</summary>
+    public void Forget(SymptomKey key) => seen.Remove(key);
 
     /// <summary>The counters at this time.</summary>
     /// <param name="hooks">Where in the kernel is counted.</param>
@@ -137,30 +141,30 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
         ("conn_bind_failures_total", binds.TakeLeftOut()),
     ];
 
-    private void Add(SymptomKey key, Seen known, ulong more, TimeProvider time)
+    private void Add(SymptomKey key, string process, string unit, ulong more, TimeProvider time)
     {
         string port = key.Port.ToString(CultureInfo.InvariantCulture);
         switch (key.Kind)
         {
             case SymptomKind.ConnectFailed or SymptomKind.ConnectAbandoned or SymptomKind.NoPort or SymptomKind.ConnectLocal:
                 string reason = ReasonOf(key.Kind, key.Error);
-                connects.Add(new SymptomLabels(known.Process.Length > 0 ? known.Process : Labels.Unknown, known.Unit, reason), more, time);
+                connects.Add(new SymptomLabels(process.Length > 0 ? process : Labels.Unknown, unit, reason), more, time);
                 connectPorts.Add(new SymptomLabels(port, reason), more, time);
                 break;
             case SymptomKind.ClosedFirst:
-                closes.Add(new SymptomLabels(known.Process, known.Unit, port), more, time);
+                closes.Add(new SymptomLabels(process, unit, port), more, time);
                 break;
             case SymptomKind.Accepted:
-                accepted.Add(new SymptomLabels(known.Unit, port), more, time);
+                accepted.Add(new SymptomLabels(unit, port), more, time);
                 break;
             case SymptomKind.AcceptFailed:
-                accepts.Add(new SymptomLabels(known.Process, known.Unit, ReasonOfAccept(key.Error)), more, time);
+                accepts.Add(new SymptomLabels(process, unit, ReasonOfAccept(key.Error)), more, time);
                 break;
             case SymptomKind.DescriptorRefused:
-                descriptors.Add(new SymptomLabels(known.Process, known.Unit), more, time);
+                descriptors.Add(new SymptomLabels(process, unit), more, time);
                 break;
             case SymptomKind.BindFailed:
-                binds.Add(new SymptomLabels(known.Process, known.Unit, port), more, time);
+                binds.Add(new SymptomLabels(process, unit, port), more, time);
                 break;
         }
     }
@@ -188,11 +192,12 @@ internal sealed class SymptomTotals(Func<ulong, string> unitOf)
         _ => Labels.Other,
     };
 
-    private sealed class Seen(string process, string unit)
+    private sealed class Seen(string process)
     {
         public string Process { get; } = process;
 
-        public string Unit { get; } = unit;
+        /// <summary>Null before it is known.</summary>
+        public string? Unit { get; set; }
 
         public ulong Value { get; set; }
 

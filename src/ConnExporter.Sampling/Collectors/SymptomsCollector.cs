@@ -48,7 +48,11 @@ internal sealed class SymptomsCollector : Collector
         // Three quarters: what comes until the next sample still finds room.
         if (keys.Length > loaded.Bound / 4 * 3)
         {
-            totals.TakeIdle(keys, context.Time).ForEach(loaded.Forget);
+            foreach (SymptomKey key in totals.FindIdle(keys, context.Time))
+            {
+                loaded.Forget(key);
+                totals.Forget(key);
+            }
         }
 
         foreach ((string family, int count) in totals.TakeLeftOut())
@@ -93,7 +97,8 @@ internal sealed class SymptomsCollector : Collector
         }
     }
 
-    private string UnitOf(ulong cgroup) => CgroupTree.Tells(cgroup) ? cgroups.Find(cgroup)?.Unit ?? UnitName.None : UnitName.None;
+    // None where cgroups do not tell; null where this one was not found, as it is gone or the tree could not be walked just now.
+    private string? UnitOf(ulong cgroup) => CgroupTree.Tells(cgroup) ? cgroups.Find(cgroup)?.Unit : UnitName.None;
 }
 
 /// <summary>What the programs have counted so far.</summary>

@@ -27,6 +27,11 @@ internal static class CheckConfigCommand
 
         ExporterOptions options = sources.Load();
         options.Recorder.RefuseRelative();
+        if (options.Recorder.DirectoryToWrite(sources.Variable) is { } directory && RecorderOptions.InTheWay(directory) is { } place)
+        {
+            throw new ConfigurationException($"{options.Recorder.Place}: '{place}' is no directory: no incident could be recorded");
+        }
+
         Console.WriteLine($"{Comment(print)}{sources.FilePath ?? "no configuration file"}: ok");
         Console.WriteLine($"{Comment(print)}listens on {string.Join(", ", options.ListenAddresses)}, metrics at {options.TelemetryPath}");
         if (options.Web.ConfigFile is { } webConfig)
@@ -53,11 +58,6 @@ internal static class CheckConfigCommand
             Console.WriteLine(options.Collectors.TryGetValue(entry.Name, out TimeSpan interval)
                 ? $"collector {entry.Name}: every {Values.Format(interval)}"
                 : $"collector {entry.Name}: off");
-        }
-
-        if (options.Recorder.DirectoryToWrite(sources.Variable) is { } directory && RecorderOptions.InTheWay(directory) is { } place)
-        {
-            throw new ConfigurationException($"{options.Recorder.Place}: '{place}' is no directory: no incident could be recorded");
         }
 
         return ExitCode.Ok;

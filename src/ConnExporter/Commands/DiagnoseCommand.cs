@@ -74,7 +74,7 @@ internal static class DiagnoseCommand
         Snapshot first = sampling.Wait();
         diagnostician.Look(first);
         defects.Clear();
-        Snapshot second = sampling.Wait(now => SecondLook.IsDue(first, now, time));
+        Snapshot second = sampling.WaitOn(now => SecondLook.IsDue(first, now, time));
         var state = new ExporterState(second) { Report = SecondLook.NoteReadOnce(first, second, diagnostician.Look(second), time) };
         var notSeen = new List<NotSeen>([.. NotSeen.Of(state, book), .. defects, .. MissingHistory(running, options, book)]);
         return Document(state, book, notSeen, ReadConntrack(options, state.Report, notSeen), running);

@@ -11,6 +11,9 @@ internal sealed class OneShotSampling : IDisposable
 {
     // A million sockets on a loaded host take their time; what never answers is shown as stuck.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    // What counts reads each second, and may be at it.
+    private static readonly TimeSpan MorePatience = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
 
     private readonly SnapshotStore store;
@@ -31,11 +34,20 @@ internal sealed class OneShotSampling : IDisposable
     /// <summary>What is known so far.</summary>
     public Snapshot Current => store.Current;
 
-    /// <summary>Waits until each collector has answered or is stuck for good, and something else holds too.</summary>
-    /// <param name="enough">What else.</param>
-    public Snapshot Wait(Func<Snapshot, bool>? enough = null)
+    /// <summary>Waits until each collector has answered or is stuck for good.</summary>
+    public Snapshot Wait() => Wait(snapshot => snapshot.Collectors.All(state => state.Outcome is not (null or Outcome.Stuck)), Patience);
+
+    /// <summary>Waits for something more, also where the first wait has taken all its time over a collector that does not answer.</summary>
+    /// <param name="enough">What.</param>
+    public Snapshot WaitOn(Func<Snapshot, bool> enough)
     {
-        while (!(store.Current.Collectors.All(state => state.Outcome is not (null or Outcome.Stuck)) && enough?.Invoke(store.Current) != false) && time.GetElapsedTime(start) < Patience)
+        TimeSpan least = time.GetElapsedTime(start) + MorePatience;
+        return Wait(enough, least > Patience ? least : Patience);
+    }
+
+    private Snapshot Wait(Func<Snapshot, bool> enough, TimeSpan until)
+    {
+        while (!enough(store.Current) && time.GetElapsedTime(start) < until)
         {
             Thread.Sleep(Pause);
             sampler.Watch();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ConnExporter.Configuration;
 using ConnExporter.Diagnosis;
 using ConnExporter.Diagnosis.Rules;
+using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
 using ConnExporter.Sampling.Collectors;
 
@@ -17,6 +18,7 @@ internal static class SecondLook
     public static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(700);
 
     private const string Namespaces = "namespaces";
+    private const string Symptoms = "symptoms";
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly string[] Counting = ["counters", "listeners", "conntrack", "neighbours"];
 
@@ -32,16 +34,17 @@ internal static class SecondLook
             }
         }
 
-        return options with { Collectors = collectors, CpuBudget = 1 };
+        // Counted from now on, symptoms tell nothing in a look of a second or two: no program is loaded for it.
+        return options with { Collectors = collectors.Remove(Symptoms), CpuBudget = 1 };
     }
 
-    /// <summary>Whether everything that counts was read again, long enough after the first look's readings. What has no reading, or had none then, is not waited for.</summary>
+    /// <summary>Whether everything that counts was read again, long enough after the first look's readings. What has no whole reading, or had none then, is not waited for.</summary>
     /// <param name="first">What the first look saw.</param>
     /// <param name="now">The newest.</param>
     /// <param name="time">The clock.</param>
     public static bool IsDue(Snapshot first, Snapshot now, TimeProvider time) =>
-        Counting.All(name => StateOf(first, name)?.Reading is null || StateOf(now, name)?.Reading is null || IsApart(first, now, name, time))
-        && (Elsewhere(first, now).All(pair => IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time)) || IsApart(first, now, Namespaces, time));
+        Counting.All(name => StateOf(first, name) is not { Outcome: Outcome.Ok } || StateOf(now, name)?.Reading is null || IsApart(first, now, name, time))
+        && (Elsewhere(first, now).All(pair => pair.Before.Counters is null || IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time)) || IsApart(first, now, Namespaces, time));
 
     /// <summary>Notes what was not read twice: what its counters rose by is not known, and silence of the rules that rest on it is not "nothing".</summary>
     /// <param name="first">What the first look saw.</param>
@@ -51,16 +54,16 @@ internal static class SecondLook
     /// <returns>The report with what it lacks.</returns>
     public static DiagnosisReport NoteReadOnce(Snapshot first, Snapshot second, DiagnosisReport report, TimeProvider time)
     {
-        var once = new List<string>(Counting.Where(name => StateOf(second, name)?.Reading is not null && !IsApart(first, second, name, time)));
+        var once = new List<string>(Counting.Where(name => StateOf(second, name) is { Outcome: Outcome.Ok } && !IsApart(first, second, name, time)));
         ImmutableArray<Gap> gaps = report.Gaps;
         foreach (string name in once)
         {
-            gaps = gaps.Add(Missing(name, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Collector == name) && !report.Findings.Any(finding => finding.Id == rule.Id))]));
+            gaps = gaps.Add(Missing(name, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Collector == name && input.Rises) && !report.Findings.Any(finding => finding.Id == rule.Id && finding.Netns == KernelSource.OwnNamespace))]));
         }
 
-        if (Elsewhere(first, second).Any(pair => !IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time)))
+        if (Elsewhere(first, second).Any(pair => pair.Before.Counters is null || !IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time)))
         {
-            gaps = gaps.Add(Missing(Namespaces, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => Counting.Contains(input.Collector)))]));
+            gaps = gaps.Add(Missing(Namespaces, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Rises))]));
         }
 
         return report with { Gaps = gaps };
@@ -70,9 +73,9 @@ internal static class SecondLook
 
     private static CollectorState? StateOf(Snapshot snapshot, string collector) => snapshot.IndexOf(collector) is >= 0 and var index ? snapshot.Collectors[index] : null;
 
-    // From the end of the one to the beginning of the other: when within a sample the kernel was asked is not known.
+    // From the end of the one to the beginning of the other: when within a sample the kernel was asked is not known. A first reading that is not whole may lack what the second has.
     private static bool IsApart(Snapshot first, Snapshot now, string collector, TimeProvider time) =>
-        StateOf(first, collector) is { Reading: not null } before && StateOf(now, collector) is { } after
+        StateOf(first, collector) is { Outcome: Outcome.Ok } before && StateOf(now, collector) is { } after
         && time.GetElapsedTime(before.LastSuccessTimestamp, after.LastSuccessTimestamp) - after.Duration >= Apart;
 
     private static bool IsApart(long before, long after, TimeProvider time) => time.GetElapsedTime(before, after) >= Apart;
@@ -83,7 +86,7 @@ internal static class SecondLook
             ? from row in after.Rows
               where row.InFull && row.Readings.Counters is not null
               from known in before.Rows
-              where known.Name == row.Name && known.Readings.Counters is not null
+              where known.Name == row.Name
               select (known.Readings, row.Readings)
             : [];
 }

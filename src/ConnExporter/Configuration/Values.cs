@@ -130,6 +130,12 @@ internal static class Values
             throw given.Wrong("expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057");
         }
 
+        // inet_aton() reads 010 as 8 and 0x7f as 127.
+        if (!bracketed && address.ToString() != literal)
+        {
+            throw given.Wrong($"octal or hexadecimal numbers are read in two ways; write {address}:{port}, if that is what is meant");
+        }
+
         return address.IsIPv4MappedToIPv6 ? throw given.Wrong($"an IPv4 address in the form of IPv6; write {address.MapToIPv4()}:{port}") : new ListenAddress(address, port);
     }
 

@@ -37,7 +37,7 @@ internal static class ReportJson
         json.WriteString("at", report.At);
         json.WriteString("language", book.Language.Tag());
         json.WriteString("verdict", VerdictOf(report, others));
-        json.WriteBoolean("complete", snapshot.Collectors.All(collector => collector.Outcome is Outcome.Ok or Outcome.Absent) && report.IsComplete);
+        json.WriteBoolean("complete", snapshot.Collectors.All(collector => collector.Outcome is Outcome.Ok or Outcome.Absent || IsExtra(collector.Name)) && report.IsComplete);
         if (snapshot.Collectors.Select(collector => collector.Reading).OfType<StatesReading>().FirstOrDefault() is { } states)
         {
             json.WriteStartObject("sockets");
@@ -121,6 +121,9 @@ internal static class ReportJson
         json.WriteEndArray();
         json.WriteEndObject();
     }
+
+    // No verdict rests on what is off unless asked for; it is proof where there is some.
+    private static bool IsExtra(string collector) => CollectorList.All.Any(entry => entry.Name == collector && !entry.IsDefault);
 
     private static string VerdictOf(DiagnosisReport report, IEnumerable<JsonElement> others)
     {

@@ -89,7 +89,8 @@ public sealed class SymptomsCollectorTests : IDisposable
         Take(NoPort, 3);
         Take(NoPort, 10);
         bench.Time.Advance(SymptomRows.Idle);
-        totals.TakeIdle([NoPort], bench.Time).ShouldBe([NoPort]);
+        totals.FindIdle([NoPort], bench.Time).ShouldBe([NoPort]);
+        totals.Forget(NoPort);
         Take(NoPort, 2);
 
         Failures("no_port").ShouldBe("12");
@@ -115,7 +116,7 @@ public sealed class SymptomsCollectorTests : IDisposable
         bench.Time.Advance(SymptomRows.Idle);
         Take(NoPort, 4);
 
-        totals.TakeIdle([NoPort], bench.Time).ShouldBeEmpty();
+        totals.FindIdle([NoPort], bench.Time).ShouldBeEmpty();
     }
 
     [Fact]
@@ -145,6 +146,23 @@ public sealed class SymptomsCollectorTests : IDisposable
 
         Failures("no_port").ShouldBeNull();
         Page()["conn_connect_failures_total", "checkout", "unit8", "no_port"].ShouldBe("2");
+    }
+
+    [Fact]
+    public void A_cgroup_that_was_not_found_is_unknown_and_looked_for_again()
+    {
+        string? unit = null;
+        var late = new SymptomTotals(_ => unit);
+
+        late.Take(NoPort, 3, bench.Time);
+        unit = "shop.service";
+        late.Take(NoPort, 5, bench.Time);
+        unit = null;
+        late.Take(NoPort, 9, bench.Time);
+
+        var page = MetricsText.Of(late.ToReading([]));
+        page["conn_connect_failures_total", "checkout", "unknown", "no_port"].ShouldBe("3");
+        page["conn_connect_failures_total", "checkout", "shop.service", "no_port"].ShouldBe("6");
     }
 
     [Fact]

@@ -130,6 +130,33 @@ public class SecondLookTests
         SecondLook.NoteReadOnce(first, second, Nothing(), time).IsComplete.ShouldBeFalse();
     }
 
+    // A part that failed at the first look and is there at the second rises by nothing that is known.
+    [Fact]
+    public void A_first_reading_that_was_not_whole_is_no_first_reading()
+    {
+        CollectorState partial = Counters(time.GetTimestamp(), 0) with { Outcome = Outcome.Broken, Failure = "played" };
+        time.Advance(Second);
+        Snapshot second = Of(Counters(time.GetTimestamp(), 0));
+
+        SecondLook.IsDue(Of(partial), second, time).ShouldBeTrue("there is nothing to wait for");
+        SecondLook.NoteReadOnce(Of(partial), second, Nothing(), time).IsComplete.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void What_takes_one_reading_is_told_of_one_reading()
+    {
+        CollectorState once = All().Single(state => state.Name == "conntrack");
+
+        Gap gap = SecondLook.NoteReadOnce(Of(once), Of(once), Nothing(), time).Gaps.ShouldHaveSingleItem();
+
+        gap.Findings.Select(rule => rule.Id).ShouldContain("conntrack_dropping");
+        gap.Findings.Select(rule => rule.Id).ShouldNotContain("conntrack_exhausting");
+    }
+
+    [Fact]
+    public void No_program_is_loaded_into_the_kernel_for_a_single_look() =>
+        SecondLook.ReadSoonAgain(SamplingBench.Options(new Dictionary<string, TimeSpan> { ["symptoms"] = Second, ["states"] = Second }.ToImmutableDictionary())).Collectors.Keys.ShouldBe(["states"]);
+
     [Theory]
     [InlineData(1000, true)]
     [InlineData(5, false)]

@@ -141,6 +141,14 @@ public class ValuesTests
             .ShouldBe($"--web.listen-address: '{text}': expected an address of this host before the port (IPv6 in brackets), such as 127.0.0.1:9057 or [::1]:9057");
 
     [Theory]
+    [InlineData("010.0.0.1:80", "8.0.0.1:80")]
+    [InlineData("127.0.0.01:80", "127.0.0.1:80")]
+    [InlineData("0x7f.0.0.1:80", "127.0.0.1:80")]
+    public void A_number_that_is_read_in_two_ways_is_no_address(string text, string read) =>
+        Complaint(() => Values.ListenAddress(Given("web.listen-address", text)))
+            .ShouldBe($"--web.listen-address: '{text}': octal or hexadecimal numbers are read in two ways; write {read}, if that is what is meant");
+
+    [Theory]
     [InlineData("/metrics")]
     [InlineData("/a/b-c_d.e")]
     [InlineData("/apis/incidents")]

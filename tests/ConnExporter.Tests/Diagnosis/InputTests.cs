@@ -73,6 +73,24 @@ public class InputTests
         Look([.. Everything().Where(state => state.Name != "namespaces"), namespaces]).Report!.IsComplete.ShouldBe(isComplete);
     }
 
+    // Proof that is not to be had takes nothing away.
+    [Theory]
+    [InlineData("symptoms", true)]
+    [InlineData("namespaces", false)]
+    public void A_collector_that_is_off_unless_asked_for_makes_no_look_incomplete(string collector, bool isComplete)
+    {
+        ExporterState state = Look([.. Everything().Where(state => state.Name != collector), State(collector, Outcome.Denied, reading: null) with { Failure = "played" }]);
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            ReportJson.Write(json, state, "host", TextBook.Of(Language.English), NotSeen.Of(state, TextBook.Of(Language.English)));
+        }
+
+        using var document = JsonDocument.Parse(stream.ToArray());
+        document.RootElement.GetProperty("complete").GetBoolean().ShouldBe(isComplete);
+        document.RootElement.GetProperty("not_seen").EnumerateArray().Count().ShouldBe(1);
+    }
+
     [Fact]
     public void What_is_switched_off_is_named_and_the_verdict_is_about_the_rest()
     {
@@ -164,5 +182,5 @@ public class InputTests
         State("settings", Outcome.Ok, new SettingsReading("self", new Dictionary<string, string>(), null, [])),
     ];
 
-    private static CollectorState State(string name, Outcome outcome, Reading reading) => new() { Name = name, Interval = TimeSpan.FromSeconds(1), Outcome = outcome, Reading = reading, LastSuccessTimestamp = 1 };
+    private static CollectorState State(string name, Outcome outcome, Reading? reading) => new() { Name = name, Interval = TimeSpan.FromSeconds(1), Outcome = outcome, Reading = reading, LastSuccessTimestamp = 1 };
 }

@@ -10,7 +10,6 @@ public class BpfAssemblerTests
     public void Each_instruction_has_its_bytes()
     {
         Of(program => program.Move(R6, R1)).ShouldBe("BF16000000000000");
-        Of(program => program.MoveWord(R7, R7)).ShouldBe("BC77000000000000");
         Of(program => program.MoveNumber(R2, 16)).ShouldBe("B702000010000000");
         Of(program => program.Add(R2, -8)).ShouldBe("07020000F8FFFFFF");
         Of(program => program.And(R1, 3)).ShouldBe("5701000003000000");
