@@ -59,9 +59,10 @@ internal sealed partial class Strace : IAsyncDisposable
     /// <returns>The calls that it made meanwhile.</returns>
     public async Task<IReadOnlyList<TracedCall>> DetachAsync()
     {
+        // It ends by itself when the program has: also between this question and the signal.
         if (!process.HasExited)
         {
-            LibC.Kill(process.Id, LibC.SigInt);
+            LibC.TryKill(process.Id, LibC.SigInt);
             await process.WaitForExitAsync().WaitAsync(Patience);
         }
 

@@ -20,6 +20,16 @@ internal static partial class LibC
         }
     }
 
+    /// <summary>Sends a signal to one process, unless it has ended.</summary>
+    public static void TryKill(int pid, int signal)
+    {
+        const int NoSuchProcess = 3;
+        if (KillProcess(pid, signal) != 0 && Marshal.GetLastPInvokeError() is var error && error != NoSuchProcess)
+        {
+            throw new Win32Exception(error);
+        }
+    }
+
     /// <summary>Makes a FIFO that everybody may open.</summary>
     public static void MakeFifo(string path)
     {

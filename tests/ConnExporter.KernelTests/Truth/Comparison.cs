@@ -29,7 +29,7 @@ internal enum Bound
     /// <summary>Memory of TCP: give or take what the kernel sets aside for each processor at once, and the most that it has moved between two looks.</summary>
     Buffers,
 
-    /// <summary>Memory of the daemon: give or take a tenth, and the most that it has moved between two looks.</summary>
+    /// <summary>Memory of the daemon: give or take a half, because malloc gives pages back and takes them anew between two looks, and the most that it has moved between two.</summary>
     Memory,
 
     /// <summary>A moment that the kernel tells in whole seconds.</summary>
@@ -217,7 +217,7 @@ internal sealed class Comparison
             Bound.Processes => slack.Forks,
             Bound.Files => slack.Sockets + (FilesOfAProgram * slack.Forks),
             Bound.Buffers => steps.GetValueOrDefault(series) + (BytesOfAProcessor * Environment.ProcessorCount),
-            Bound.Memory => steps.GetValueOrDefault(series) + (seen.Max() / 10),
+            Bound.Memory => steps.GetValueOrDefault(series) + (seen.Max() / 2),
             _ => slack.Sockets,
         };
         return (bound == Bound.SocketsAtMost ? 0 : seen.Min() - room, seen.Max() + room);
