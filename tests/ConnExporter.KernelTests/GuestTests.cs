@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using ConnExporter.KernelTests.Findings;
 using ConnExporter.SocketLab;
 
@@ -10,28 +12,43 @@ public sealed class GuestFactAttribute : FactAttribute
     /// <summary>Needs a kernel that <c>tests/guest/prepare</c> has fetched.</summary>
     /// <param name="suite">Debian's name of it.</param>
     /// <param name="tools">Programs that the guest gets besides.</param>
-    public GuestFactAttribute(string suite, params string[] tools) =>
-        Skip = Needs.MissingTool(["qemu-system-x86_64", "busybox", "cpio", "gzip", "ldd", "dotnet", .. tools])
+    public GuestFactAttribute(string suite, params string[] tools) => Skip = Missing(suite, tools);
+
+    internal static string? Missing(string suite, string[] tools) => Needs.MissingTool(["qemu-system-x86_64", "busybox", "cpio", "gzip", "ldd", "dotnet", .. tools])
             ?? (File.Exists(Guest.KernelOf(suite)) ? null : $"needs Debian's kernel of {suite}: run tests/guest/prepare {Guest.Folder} {suite}");
+}
+
+/// <summary>The same for one that takes minutes.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class LongGuestFactAttribute : FactAttribute
+{
+    /// <summary>Needs what <see cref="GuestFactAttribute"/> needs, and the long form.</summary>
+    public LongGuestFactAttribute(string suite, params string[] tools) => Skip = IsLong ? GuestFactAttribute.Missing(suite, tools) : "is of the long form (LONG_TESTS=1 tests/run)";
+
+    /// <summary>Whether what takes long is wanted.</summary>
+    public static bool IsLong { get; } = Environment.GetEnvironmentVariable("LONG_TESTS") is "1";
 }
 
 /// <summary>Older kernels, and a kernel without sock_diag, with the published programs inside.</summary>
 public class GuestTests(Guests guests) : IClassFixture<Guests>
 {
     [GuestFact(Guest.Bullseye)]
-    public Task Linux_5_10_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Guest.Linux510, "5.10.", "sock_diag");
+    public Task Linux_5_10_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Guest.Linux510, "5.10.", gone: null);
 
     [GuestFact(Guest.Bookworm)]
-    public Task Linux_6_1_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Guest.Linux61, "6.1.", "sock_diag");
+    public Task Linux_6_1_states_are_exact_with_a_leak_in_CLOSE_WAIT() => Check(Guest.Linux61, "6.1.", gone: null);
 
     [GuestFact(Guest.Bullseye)]
-    public Task Linux_5_10_without_inet_diag_falls_back_to_proc_exactly() => Check(Guest.Linux510WithoutInetDiag, "5.10.", "proc_net_tcp");
+    public Task Linux_5_10_without_tcp_diag_falls_back_to_proc_exactly() => Check(Guest.Linux510, "5.10.", "tcp_diag");
 
     [GuestFact(Guest.Bookworm)]
-    public Task Linux_6_1_without_inet_diag_falls_back_to_proc_exactly() => Check(Guest.Linux61WithoutInetDiag, "6.1.", "proc_net_tcp");
+    public Task Linux_6_1_without_tcp_diag_falls_back_to_proc_exactly() => Check(Guest.Linux61, "6.1.", "tcp_diag");
+
+    [GuestFact(Guest.Bullseye)]
+    public Task Linux_5_10_without_inet_diag_falls_back_to_proc_exactly() => Check(Guest.Linux510, "5.10.", "inet_diag");
 
     [GuestFact(Guest.Bookworm)]
-    public Task Linux_6_1_without_tcp_diag_falls_back_to_proc_exactly() => Check(Guest.Linux61WithoutTcpDiag, "6.1.", "proc_net_tcp");
+    public Task Linux_6_1_without_inet_diag_falls_back_to_proc_exactly() => Check(Guest.Linux61, "6.1.", "inet_diag");
 
     /// <summary>
     /// What only a whole host runs out of, on a host of its own (tests/guest/limits): each limit is nearly reached, then reached, then what is printed is run.
@@ -99,6 +116,33 @@ public class GuestTests(Guests guests) : IClassFixture<Guests>
         }
     }
 
+    /// <summary>By what grew there (tests/guest/growth), and the limits before and after what was printed had been run.</summary>
+    [LongGuestFact(Guest.Bullseye, "nft", "ip")]
+    public async Task What_higher_limits_of_the_host_buy_is_about_what_they_say()
+    {
+        Dictionary<string, string> result = await guests.ResultOfAsync(Guest.Linux510Growth);
+        result["steps"].TrimEnd().ShouldEndWith(" done", Case.Sensitive, result["console"] + result["lab.errors"] + result["daemon"]);
+        result["growth.ran"].Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldAllBe(line => line.StartsWith("0 ", StringComparison.Ordinal));
+        double[][] readings = Numbers(result["growth"]);
+        double[][] limits = Numbers(result["limits"]);
+        double seconds = readings[^1][0] - readings[0][0];
+        seconds.ShouldBeGreaterThan(10);
+        using var document = JsonDocument.Parse(result["growth.json"]);
+        JsonElement[] remedies = [.. document.RootElement.GetProperty("findings").EnumerateArray().SelectMany(finding => finding.GetProperty("remedies").EnumerateArray())];
+        string[] names = ["raise_file_max", "raise_conntrack_max", "raise_max_orphans", "raise_tcp_mem"];
+        for (int i = 0; i < names.Length; i++)
+        {
+            double growth = (readings[^1][i + 1] - readings[0][i + 1]) / seconds;
+            double won = (limits[1][i] - limits[0][i]) / growth;
+            won.ShouldBeGreaterThan(0, names[i]);
+            double buys = remedies.First(remedy => remedy.GetProperty("remedy").GetString() == names[i]).GetProperty("buys_seconds").GetDouble();
+            buys.ShouldBeInRange(won / 2, won * 2, names[i]);
+        }
+    }
+
+    private static double[][] Numbers(string lines) =>
+        [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ').Select(text => double.Parse(text, CultureInfo.InvariantCulture)).ToArray())];
+
     [GuestFact(Guest.Bullseye, "nft", "ip")]
     public Task Linux_5_10_counts_each_symptom_exactly() => CheckSymptoms(Guest.Linux510Symptoms, "5.10.");
 
@@ -132,26 +176,28 @@ public class GuestTests(Guests guests) : IClassFixture<Guests>
         result["refused.log"].ShouldContain("CAP_BPF");
     }
 
-    private async Task Check(Guest guest, string release, string source)
+    // In one guest for each kernel, whose modules go one after the other: inet_diag after tcp_diag.
+    private async Task Check(Guest guest, string release, string? gone)
     {
+        string look = gone is null ? "" : "-without-" + gone;
         Dictionary<string, string> result = await guests.ResultOfAsync(guest);
-        string story = result["console"] + result["lab.errors"] + result["page.errors"];
+        string story = result["console"] + result["lab.errors"] + result.GetValueOrDefault("page.errors" + look);
         result["steps"].TrimEnd().ShouldEndWith(" done", Case.Sensitive, story);
         result["version"].ShouldContain("Linux version " + release, Case.Sensitive);
-        foreach (string module in guest.WithoutModules)
+        if (gone is not null)
         {
-            result["modules"].ShouldNotContain(module, Case.Sensitive);
+            result["modules" + look].ShouldNotContain(gone, Case.Sensitive);
         }
 
         var expected = Expectation.Parse(result["lab"]["ready ".Length..]);
-        TimeBetween(result["steps"], "sockets", "tables").ShouldBeLessThan(
+        TimeBetween(result["steps"], "sockets", "tables" + look).ShouldBeLessThan(
             TimeSpan.FromMilliseconds(expected.ValidMilliseconds), "minisockets have expired while they were counted");
         expected["close_wait"].ShouldBeGreaterThan(expected["established"], "a leak");
-        Tally.OfTable(result["tcp"]).ShouldBe(Tally.Of(expected, table6: false), "/proc/net/tcp");
-        Tally.OfTable(result["tcp6"]).ShouldBe(Tally.Of(expected, table6: true), "/proc/net/tcp6");
-        var page = new MetricsText(result["page"]);
+        Tally.OfTable(result["tcp" + look]).ShouldBe(Tally.Of(expected, table6: false), "/proc/net/tcp");
+        Tally.OfTable(result["tcp6" + look]).ShouldBe(Tally.Of(expected, table6: true), "/proc/net/tcp6");
+        var page = new MetricsText(result["page" + look]);
         Tally.Of(page).ShouldBe(Tally.Of(expected), "the page");
-        page.Value("conn_tcp_sockets_source", $"source=\"{source}\"").ShouldBe(1);
+        page.Value("conn_tcp_sockets_source", $"source=\"{(gone is null ? "sock_diag" : "proc_net_tcp")}\"").ShouldBe(1);
         page.Value("conn_collector_outcome", "collector=\"states\"", "outcome=\"ok\"").ShouldBe(1);
     }
 
@@ -208,10 +254,9 @@ internal sealed class Guest
 
     public static readonly Guest Linux510 = new(Bullseye);
     public static readonly Guest Linux61 = new(Bookworm);
-    public static readonly Guest Linux510WithoutInetDiag = new(Bullseye, "tcp_diag", "inet_diag");
-    public static readonly Guest Linux61WithoutInetDiag = new(Bookworm, "tcp_diag", "inet_diag");
-    public static readonly Guest Linux61WithoutTcpDiag = new(Bookworm, "tcp_diag");
     public static readonly Guest Linux510Limits = new(Bullseye) { Scene = "limits", Tools = "nft ip" };
+
+    public static readonly Guest Linux510Growth = new(Bullseye) { Scene = "growth", Tools = "nft ip" };
 
     public static readonly Guest Linux510Symptoms = new(Bullseye) { Scene = "symptoms", Tools = "nft ip" };
     public static readonly Guest Linux61Symptoms = new(Bookworm) { Scene = "symptoms", Tools = "nft ip" };
@@ -225,19 +270,12 @@ internal sealed class Guest
 
     private readonly string suite;
 
-    private Guest(string suite, params string[] withoutModules)
-    {
-        this.suite = suite;
-        WithoutModules = withoutModules;
-    }
+    private Guest(string suite) => this.suite = suite;
 
     /// <summary>All of them, the slow ones first.</summary>
-    public static IReadOnlyList<Guest> All { get; } = [Linux510Limits, Linux510Symptoms, Linux61Symptoms, Linux61WithoutTcpDiag, Linux61WithoutInetDiag, Linux510WithoutInetDiag, Linux61, Linux510];
+    public static IReadOnlyList<Guest> All { get; } = [.. LongGuestFactAttribute.IsLong ? [Linux510Growth] : Array.Empty<Guest>(), Linux510Limits, Linux510Symptoms, Linux61Symptoms, Linux61, Linux510];
 
     public static string Folder => Path.Join(Places.Repository, "artifacts", "guest");
-
-    /// <summary>Modules that its kernel lacks.</summary>
-    public IReadOnlyList<string> WithoutModules { get; }
 
     /// <summary>A script in tests/guest that is played in the place of the mix of sockets; empty for none.</summary>
     public string Scene { get; private init; } = "";
@@ -255,14 +293,14 @@ internal sealed class Guest
     public Dictionary<string, string> Boot()
     {
         _ = Programs.Value;
-        string result = Path.Join(Folder, string.Join("-without-", [$"result-{suite}{Scene}", .. WithoutModules]));
+        string result = Path.Join(Folder, $"result-{suite}{Scene}");
         if (Scene.Length == 0)
         {
-            Tool.Run(BootPatience, Script("boot"), [suite, result, .. WithoutModules]);
+            Tool.Run(BootPatience, Script("boot"), [suite, result]);
         }
         else
         {
-            Tool.Run(ScenePatience, "env", [$"SCENE={Scene}", $"TOOLS={Tools}", $"DEADLINE={ScenePatience.TotalSeconds - 30:0}", Script("boot"), suite, result, .. WithoutModules]);
+            Tool.Run(ScenePatience, "env", [$"SCENE={Scene}", $"TOOLS={Tools}", $"DEADLINE={ScenePatience.TotalSeconds - 30:0}", Script("boot"), suite, result]);
         }
 
         return Directory.GetFiles(result).ToDictionary(path => Path.GetFileName(path), File.ReadAllText, StringComparer.Ordinal);

@@ -20,6 +20,7 @@ internal static unsafe partial class LibC
     public const int SolIPv6 = 41;
     public const int IPv6Only = 26;
     public const int IPv6HeaderIncluded = 36;
+    public const int NoSignal = 0x4000;
     public const int TcpSynCount = 7;
     public const int TcpInfo = 11;
     public const int TcpRepair = 19;

@@ -11,6 +11,7 @@ const string Usage = """
     socket-lab dial --to 10.99.0.9 --port P --count N [--destinations D] [--processes N] [--program /bin/cat]
     socket-lab flood --limit B --count N [--listen 10.99.0.1]     stdin: again
     socket-lab churn --rate N [--milliseconds 1]     stdin: count
+    socket-lab grow [--rate N] [--device 10.99.0.1]     stdin: count
     socket-lab failures --count N [--families v4,v6,mapped] [--unreachable-port P]     changes the range of ephemeral ports
     socket-lab crowd [--program /bin/cat]     stdin: make NAMESPACES BUSY PEERS LISTENERS | replace NAMESPACES
     Prints "ready {...}" when all is in place, in the network namespace it was started in, and holds it until stdin closes or SIGTERM.
@@ -42,6 +43,9 @@ try
         case "churn":
             RunChurn(arguments);
             return 0;
+        case "grow":
+            RunGrowth(arguments);
+            return 0;
         case "failures":
             RunFailures(arguments);
             return 0;
@@ -49,7 +53,7 @@ try
             RunCrowd(arguments);
             return 0;
         default:
-            throw new UsageException("mix, repair, backlog, descriptors, dial, flood, churn, failures or crowd?");
+            throw new UsageException("mix, repair, backlog, descriptors, dial, flood, churn, grow, failures or crowd?");
     }
 }
 catch (UsageException e)
@@ -165,6 +169,15 @@ static void RunChurn(Arguments arguments)
     arguments.RejectOthers();
     using var churn = new Churn(rate, TimeSpan.FromMilliseconds(life));
     Hold.UntilEnd(churn.ToJson(), churn.Command);
+}
+
+static void RunGrowth(Arguments arguments)
+{
+    int rate = Math.Max(1, arguments.Number("rate", 4));
+    string device = arguments.Text("device", "10.99.0.1");
+    arguments.RejectOthers();
+    using var growth = new Growth(rate, device);
+    Hold.UntilEnd(growth.ToJson(), growth.Command);
 }
 
 static void RunFailures(Arguments arguments)

@@ -81,6 +81,19 @@ internal static unsafe class Tcp
         return BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(address + 2, 2));
     }
 
+    /// <summary>Sends all of it, which the send buffer has room for.</summary>
+    public static void Send(int socket, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* first = bytes)
+        {
+            nint sent = LibC.SendTo(socket, first, bytes.Length, LibC.NoSignal, null, 0);
+            if (LibC.Check((int)sent, "send") < bytes.Length)
+            {
+                throw new InvalidOperationException($"only {sent} of {bytes.Length} bytes were sent");
+            }
+        }
+    }
+
     public static void ShutdownWrite(int socket) => LibC.Check(LibC.Shutdown(socket, LibC.ShutdownWrite), "shutdown");
 
     public static void Close(int socket) => LibC.Check(LibC.Close(socket), "close");

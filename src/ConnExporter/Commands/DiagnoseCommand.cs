@@ -71,7 +71,7 @@ internal static class DiagnoseCommand
         running.Prime(diagnostician);
 
         // What the counters rise by is seen from the second look on.
-        Snapshot first = sampling.Wait();
+        Snapshot first = sampling.WaitFor(SecondLook.CanFollow);
         diagnostician.Look(first);
         defects.Clear();
         Snapshot second = sampling.WaitOn(now => SecondLook.IsDue(first, now, time));

@@ -35,15 +35,22 @@ internal sealed class OneShotSampling : IDisposable
     public Snapshot Current => store.Current;
 
     /// <summary>Waits until each collector has answered or is stuck for good.</summary>
-    public Snapshot Wait() => Wait(snapshot => snapshot.Collectors.All(state => state.Outcome is not (null or Outcome.Stuck)), Patience);
+    public Snapshot Wait() => Wait(HaveAnswered, Patience);
 
-    /// <summary>Waits for something more, also where the first wait has taken all its time over a collector that does not answer.</summary>
+    /// <summary>Waits for a part of that.</summary>
+    /// <param name="enough">Which.</param>
+    public Snapshot WaitFor(Func<Snapshot, bool> enough) => Wait(enough, Patience);
+
+    /// <summary>Waits for all, and for something more, also where a first wait has taken all its time over a collector that does not answer.</summary>
     /// <param name="enough">What.</param>
     public Snapshot WaitOn(Func<Snapshot, bool> enough)
     {
         TimeSpan least = time.GetElapsedTime(start) + MorePatience;
+        Wait(HaveAnswered, Patience);
         return Wait(enough, least > Patience ? least : Patience);
     }
+
+    private static bool HaveAnswered(Snapshot snapshot) => snapshot.Collectors.All(state => state.Outcome is not (null or Outcome.Stuck));
 
     private Snapshot Wait(Func<Snapshot, bool> enough, TimeSpan until)
     {

@@ -12,14 +12,16 @@ namespace ConnExporter.Commands;
 internal static class SecondLook
 {
     /// <summary>
-    /// How far two readings of counters must lie apart. Collectors read at the whole seconds of the clock and once at their start, so the first two may be milliseconds apart,
-    /// in which hundreds of events a second leave none to see. Less than a second, as a reading that comes a little late would else put the look off to the next one.
+    /// How far two readings of counters must lie apart: in milliseconds hundreds of events a second leave none to see. Less than the interval, as a first reading that
+    /// takes its time would else put the look off to the third.
     /// </summary>
     public static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(700);
 
     private const string Namespaces = "namespaces";
     private const string Symptoms = "symptoms";
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // No multiple of a second: such an interval runs from the first reading, not from the next whole second of the clock, and the whole look fits into a second.
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(800);
     private static readonly string[] Counting = ["counters", "listeners", "conntrack", "neighbours"];
 
     /// <summary>The settings under which what counts is read again within a second or so, whatever the daemon's intervals are. Two readings are no matter of a share of the CPU.</summary>
@@ -37,6 +39,10 @@ internal static class SecondLook
         // Counted from now on, symptoms tell nothing in a look of a second or two: no program is loaded for it.
         return options with { Collectors = collectors.Remove(Symptoms), CpuBudget = 1 };
     }
+
+    /// <summary>Whether everything that counts has answered once, or never will: what else takes its time is read while the second look is waited for.</summary>
+    /// <param name="now">The newest.</param>
+    public static bool CanFollow(Snapshot now) => Counting.Append(Namespaces).All(name => StateOf(now, name) is not { Outcome: null or Outcome.Stuck });
 
     /// <summary>Whether everything that counts was read again, long enough after the first look's readings. What has no whole reading, or had none then, is not waited for.</summary>
     /// <param name="first">What the first look saw.</param>
