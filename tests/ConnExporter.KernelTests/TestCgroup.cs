@@ -8,6 +8,9 @@ namespace ConnExporter.KernelTests;
 internal sealed class TestCgroup : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    // Runs side by side may have the same process id, each in a namespace of its own.
+    private static readonly string Run = Guid.NewGuid().ToString("N")[..8];
     private static int made;
 
     private readonly List<string> directories = [];
@@ -16,7 +19,7 @@ internal sealed class TestCgroup : IDisposable
     /// <param name="form">Its path, with <c>{0}</c> for a word that no other has.</param>
     public TestCgroup(string form = "{0}")
     {
-        Word = string.Create(CultureInfo.InvariantCulture, $"conn-test-{Environment.ProcessId}-{Interlocked.Increment(ref made)}");
+        Word = string.Create(CultureInfo.InvariantCulture, $"conn-test-{Run}-{Interlocked.Increment(ref made)}");
         string path = form.Replace("{0}", Word, StringComparison.Ordinal);
         Name = path[(path.LastIndexOf('/') + 1)..];
         Path = MountPoint() ?? throw new InvalidOperationException("cgroup2 is not mounted");

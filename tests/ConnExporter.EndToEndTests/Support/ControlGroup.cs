@@ -6,12 +6,15 @@ namespace ConnExporter.EndToEndTests.Support;
 internal sealed class ControlGroup : IAsyncDisposable
 {
     private const string Root = "/sys/fs/cgroup";
+
+    // Runs side by side may have the same process id, each in a namespace of its own.
+    private static readonly string Run = Guid.NewGuid().ToString("N")[..8];
     private readonly bool isUnified;
 
     private ControlGroup(string controller)
     {
         isUnified = IsUnified(controller);
-        Path = System.IO.Path.Join(isUnified ? Root : System.IO.Path.Join(Root, controller), $"conn-exporter-test-{controller}-{Environment.ProcessId}");
+        Path = System.IO.Path.Join(isUnified ? Root : System.IO.Path.Join(Root, controller), $"conn-exporter-test-{controller}-{Run}");
         Directory.CreateDirectory(Path);
     }
 
