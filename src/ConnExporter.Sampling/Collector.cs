@@ -11,7 +11,7 @@ internal abstract class Collector : IDisposable
     /// <exception cref="KernelReadException">There is no reading; the exception says whether it is Absent, Denied or Broken.</exception>
     public abstract Reading Collect(CollectContext context);
 
-    /// <summary>Closes what it keeps open. What it knows it keeps: the next <see cref="Collect"/> opens again.</summary>
+    /// <summary>Closes what it keeps open. Those that go from one network namespace to the next are closed in between: what they know they keep, and the next <see cref="Collect"/> opens again.</summary>
     public abstract void Close();
 
     /// <inheritdoc/>
@@ -34,3 +34,6 @@ internal sealed record CollectorEntry(string Name, TimeSpan DefaultInterval, str
     /// <summary>Whether <see cref="SamplingOptions.Namespaces"/> means something to it: then a change makes it anew.</summary>
     public bool FollowsScope { get; init; }
 }
+
+/// <summary>What one collector read at one time: immutable and complete. What was not read is null, never 0.</summary>
+internal abstract class Reading;

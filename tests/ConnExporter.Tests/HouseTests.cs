@@ -105,6 +105,10 @@ public class HouseTests
     [Fact]
     public void Nothing_is_left_for_later() => Offences(Sources, @"\b(TODO|FIXME|HACK|XXX)\b").ShouldBeEmpty();
 
+    [Fact]
+    public void A_file_is_one_idea() => Sources.Select(file => (file.Path, Lines: file.Text.Count(c => c == '\n'))).Where(file => file.Lines > 400).Select(file => $"{file.Path}: {file.Lines} lines")
+        .ShouldBeEmpty("whoever opens a file of more than 400 lines looks for one idea among several: what has data of its own gets a file of its own");
+
     // One test is about sleeping.
     [Fact]
     public void Tests_do_not_sleep() => Offences(SourcesBelow("tests/ConnExporter.Tests").Where(file => !file.Path.EndsWith("/ThreadClockTests.cs", StringComparison.Ordinal)), @"\b(Thread\.Sleep|Task\.Delay)\(").ShouldBeEmpty();

@@ -97,6 +97,21 @@ public sealed unsafe class ProcFile : IDisposable
         return fields.TryNextNumber(out ulong value) && fields.AtEnd ? value : throw KernelReadException.Parse(Path, "one number", content);
     }
 
+    /// <summary>Reads a number that not every kernel, or not every network namespace, has.</summary>
+    /// <returns>Null where there is no such file; any other failure is thrown.</returns>
+    /// <exception cref="KernelReadException">As <see cref="ReadNumber"/>, but for Absent.</exception>
+    public ulong? ReadNumberIfThere()
+    {
+        try
+        {
+            return ReadNumber();
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Closes the descriptor and ends every span that was read; a later read opens it again.</summary>
     public void Dispose() => Close(failed: false);
 

@@ -28,13 +28,6 @@ internal sealed class SymptomTotals(Func<ulong, string?> unitOf)
     /// <summary>What this process counts as; it is left out.</summary>
     public (ulong Cgroup, string Process)? Own { get; set; }
 
-    /// <summary>The keys that the kernel has anew: none is known any more, and all counts there begin at 0. The counters go on.</summary>
-    public void Restart()
-    {
-        seen.Clear();
-        lostBefore.Clear();
-    }
-
     /// <summary>Takes a count of the kernel's.</summary>
     /// <param name="key">What is counted.</param>
     /// <param name="value">How often since the programs were loaded.</param>

@@ -69,9 +69,6 @@ internal sealed class SymptomsCollector : Collector
     public override void Close()
     {
         counters?.Dispose();
-        counters = null;
-        refusal = null;
-        totals.Restart();
         cgroups.Dispose();
     }
 

@@ -329,3 +329,7 @@ internal sealed class IncidentStore
 
 /// <summary>A record that cannot be read; the message names it and says why.</summary>
 internal sealed class IncidentException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>There is a record of that name already; it is left as it is.</summary>
+internal sealed class RecordExistsException(IncidentRecord record, Exception? cause = null)
+    : IOException($"record {record.Number} of incident {record.Incident} is there already", cause);

@@ -8,7 +8,6 @@ namespace ConnExporter.Metrics;
 internal sealed class MetricsPage
 {
     private readonly StateStore store;
-    private readonly Action<ExpositionWriter, Reading?> writeReading;
     private readonly ExpositionWriter writer;
     private readonly AsyncGate gate = new();
     private readonly PagePacker packer = new();
@@ -20,28 +19,20 @@ internal sealed class MetricsPage
     /// <summary>The page of what a store holds.</summary>
     /// <param name="store">Where the newest state is.</param>
     /// <param name="registry">Where the page is made, with what else is to be on it.</param>
-    /// <param name="writeReading">Writes the series of one reading; <see cref="ReadingMetrics.Write"/> unless a test has readings of its own.</param>
-    public MetricsPage(StateStore store, MetricRegistry registry, Action<ExpositionWriter, Reading?>? writeReading = null)
+    public MetricsPage(StateStore store, MetricRegistry registry)
     {
         this.store = store;
-        this.writeReading = writeReading ?? ReadingMetrics.Write;
         writer = new ExpositionWriter(registry);
     }
 
     /// <summary>Writes the series of one state; the same state always gives the same ones. What is live on the page, how long answers and samples took, is not among them.</summary>
-    public static void Write(ExpositionWriter page, ExporterState state) => Write(page, state, ReadingMetrics.Write);
-
-    /// <summary>Writes the series of one state.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="state">The state.</param>
-    /// <param name="writeReading">Writes those of one reading.</param>
-    internal static void Write(ExpositionWriter page, ExporterState state, Action<ExpositionWriter, Reading?> writeReading)
+    public static void Write(ExpositionWriter page, ExporterState state)
     {
         page.Clear();
         ExporterMetrics.Write(page, state);
         foreach (CollectorState collector in state.Snapshot.Collectors)
         {
-            writeReading(page, collector.Reading);
+            ReadingMetrics.Write(page, collector.Reading);
         }
 
         if (state.Report is { } report)
@@ -101,7 +92,7 @@ internal sealed class MetricsPage
         if (!ReferenceEquals(written, wanted))
         {
             written = null;
-            Write(writer, wanted, writeReading);
+            Write(writer, wanted);
             written = wanted;
         }
     }

@@ -45,3 +45,53 @@ internal static class PlainOutput
 
     private static StreamWriter To(int descriptor) => new(Open(descriptor), Console.OutputEncoding) { AutoFlush = true };
 }
+
+/// <summary>Standard output cannot be written. The message says in one line why.</summary>
+/// <remarks>No <see cref="IOException"/>: who catches those has something else in mind. Of a closed descriptor the framework says that a path is denied.</remarks>
+internal sealed class OutputException(Exception cause) : Exception($"cannot write the output: {(cause is UnauthorizedAccessException { InnerException: { } kernel } ? kernel : cause).Message.TrimEnd('.')}", cause);
+
+/// <summary>A stream that is only written to and is opened by the first write. What becomes of a failure is said by the one who opens it.</summary>
+internal sealed class StandardStream(Func<Stream> open, Action<Exception> failed) : Stream
+{
+    private Stream? stream;
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        try
+        {
+            stream ??= open();
+            stream.Write(buffer);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            failed(e);
+        }
+    }
+
+    // Nothing is kept back.
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}

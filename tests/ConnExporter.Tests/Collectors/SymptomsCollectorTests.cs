@@ -97,19 +97,6 @@ public sealed class SymptomsCollectorTests : IDisposable
     }
 
     [Fact]
-    public void Programs_that_were_loaded_anew_go_on_where_the_old_ones_ended()
-    {
-        Take(NoPort, 3);
-        totals.TakeLost(SymptomKind.NoPort, 5);
-        totals.Restart();
-        Take(NoPort, 3);
-        totals.TakeLost(SymptomKind.NoPort, 1);
-
-        Failures("no_port").ShouldBe("6");
-        Page()["conn_connect_failures_total", "other", "other", "no_port"].ShouldBe("6");
-    }
-
-    [Fact]
     public void A_key_that_moves_is_not_given_up()
     {
         Take(NoPort, 3);

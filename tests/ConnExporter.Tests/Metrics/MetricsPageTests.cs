@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using ConnExporter.Metrics;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Collectors;
 using ConnExporter.State;
 using ConnExporter.Tests.Support;
 
@@ -16,8 +17,8 @@ public class MetricsPageTests
 
     public MetricsPageTests()
     {
-        store = new StateStore(new ExporterState(new Snapshot([new CollectorState { Name = "demo", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok, Reading = new DemoReading(41) }])));
-        page = new MetricsPage(store, new MetricRegistry(), TestReading.WriteAny);
+        store = new StateStore(new ExporterState(new Snapshot([new CollectorState { Name = "demo", Interval = TimeSpan.FromSeconds(1), Outcome = Outcome.Ok, Reading = ScriptedReading.Of(41) }])));
+        page = new MetricsPage(store, new MetricRegistry());
     }
 
     [Fact]
@@ -36,7 +37,7 @@ public class MetricsPageTests
     {
         byte[] first = Bytes(ExpositionFormat.Text);
 
-        MemoryMarshal.TryGetArray(await new MetricsPage(store, new MetricRegistry(), TestReading.WriteAny).GetAsync(ExpositionFormat.Text, compressed: false), out ArraySegment<byte> other);
+        MemoryMarshal.TryGetArray(await new MetricsPage(store, new MetricRegistry()).GetAsync(ExpositionFormat.Text, compressed: false), out ArraySegment<byte> other);
 
         other.ToArray().ShouldBe(first);
     }
@@ -46,11 +47,11 @@ public class MetricsPageTests
     {
         byte[] before = Bytes(ExpositionFormat.Text);
 
-        ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(42) }] });
+        ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = ScriptedReading.Of(42) }] });
 
         byte[] after = Bytes(ExpositionFormat.Text);
-        MetricsText.Parse(Encoding.UTF8.GetString(before))["demo_value"].ShouldBe("41");
-        MetricsText.Parse(Encoding.UTF8.GetString(after))["demo_value"].ShouldBe("42");
+        Value(MetricsText.Parse(Encoding.UTF8.GetString(before))).ShouldBe("41");
+        Value(MetricsText.Parse(Encoding.UTF8.GetString(after))).ShouldBe("42");
     }
 
     [Fact]
@@ -60,7 +61,7 @@ public class MetricsPageTests
 
         var read = MetricsText.Of(store.Current);
 
-        read["demo_value"].ShouldBeNull();
+        Value(read).ShouldBeNull();
         read["conn_collector_outcome", "demo", "ok"].ShouldBe("1");
     }
 
@@ -79,7 +80,7 @@ public class MetricsPageTests
     {
         Bytes(ExpositionFormat.Text, compressed: true);
 
-        ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(42) }] });
+        ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = ScriptedReading.Of(42) }] });
 
         Unpack(Bytes(ExpositionFormat.Text, compressed: true)).ShouldBe(Bytes(ExpositionFormat.Text));
     }
@@ -98,7 +99,7 @@ public class MetricsPageTests
                 {
                     byte[] plain = i < 2 ? Bytes(format) : Unpack(Bytes(format, compressed: true));
                     var read = MetricsText.Parse(Encoding.UTF8.GetString(plain));
-                    read["demo_value"].ShouldBe(read["demo_same"]);
+                    Value(read).ShouldBe(Value(read, ScriptedReading.Twin));
                     pages++;
                 }
                 while (Volatile.Read(ref stop) == 0);
@@ -111,13 +112,13 @@ public class MetricsPageTests
 
         for (ulong value = 0; value < Snapshots; value++)
         {
-            ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = new DemoReading(value) }] });
+            ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = ScriptedReading.Of(value) }] });
             Bytes(ExpositionFormat.Text);
         }
 
         Volatile.Write(ref stop, 1);
         Should.CompleteIn(Task.WhenAll(readers), TimeSpan.FromSeconds(20));
-        MetricsText.Of(store.Current)["demo_value"].ShouldBe($"{Snapshots - 1}");
+        Value(MetricsText.Of(store.Current)).ShouldBe($"{Snapshots - 1}");
     }
 
     [Fact]
@@ -140,7 +141,7 @@ public class MetricsPageTests
         Array.ForEach(readers, reader => reader.Start());
         for (int value = 1; value <= Snapshots; value++)
         {
-            var reading = new CrowdReading(value);
+            ListenersReading reading = Crowd.Of(value);
             ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
             Bytes(ExpositionFormat.Text);
         }
@@ -152,10 +153,9 @@ public class MetricsPageTests
             foreach (byte[] bytes in pages[i])
             {
                 var read = MetricsText.Parse(Encoding.UTF8.GetString(i % 4 > 1 ? Unpack(bytes) : bytes));
-                string[] crowd = [.. read.Series.Where(series => series.Name.StartsWith("demo_crowd", StringComparison.Ordinal) && series.Labels.Count > 0).Select(series => $"{series.Name} {series.Labels[0].Value} {MetricsText.Number(series.Value)}")];
+                string[] crowd = Crowd.In(read);
                 crowd.ShouldBeUnique();
-                int value = crowd.Length == 0 ? 0 : (int)MetricsText.Number(read["demo_crowd_snapshot"]!);
-                crowd.ShouldBe(value == 0 ? [] : CrowdReading.Expected(value), ignoreOrder: true);
+                crowd.ShouldBe(Crowd.Expected(Crowd.NumberIn(read)), ignoreOrder: true);
             }
         }
 
@@ -165,17 +165,17 @@ public class MetricsPageTests
     [Fact]
     public async Task A_page_that_cannot_be_made_is_made_from_the_next_snapshot_and_nothing_is_left_of_it()
     {
-        Show(new DemoReading(1));
+        Show(ScriptedReading.Of(1));
         Bytes(ExpositionFormat.Text);
-        Show(new DemoReading(2, () => throw new InvalidOperationException("a defect")));
+        Show(ScriptedReading.Of(2, writing: () => throw new InvalidOperationException("a defect")));
 
         foreach (ExpositionFormat format in (ExpositionFormat[])[ExpositionFormat.Text, ExpositionFormat.OpenMetrics, ExpositionFormat.Text])
         {
             await Should.ThrowAsync<InvalidOperationException>(async () => await page.GetAsync(format, compressed: false));
         }
 
-        Show(new DemoReading(3));
-        MetricsText.Parse(Encoding.UTF8.GetString(Bytes(ExpositionFormat.Text)))["demo_value"].ShouldBe("3");
+        Show(ScriptedReading.Of(3));
+        Value(MetricsText.Parse(Encoding.UTF8.GetString(Bytes(ExpositionFormat.Text)))).ShouldBe("3");
     }
 
     [Fact]
@@ -184,7 +184,7 @@ public class MetricsPageTests
         using var rendering = new ManualResetEventSlim();
         using var goOn = new ManualResetEventSlim();
         int rendered = 0;
-        Show(new DemoReading(1, () =>
+        Show(ScriptedReading.Of(1, writing: () =>
         {
             rendering.Set();
             goOn.Wait();
@@ -195,22 +195,22 @@ public class MetricsPageTests
         // If one of these waited on its thread, this one would never get on. Each of them has another snapshot before it.
         Task<ReadOnlyMemory<byte>>[] others = [.. Enumerable.Range(2, 50).Select(value =>
         {
-            Show(new DemoReading((ulong)value, () => rendered++));
+            Show(ScriptedReading.Of((ulong)value, writing: () => rendered++));
             return page.GetAsync(ExpositionFormat.Text, compressed: true).AsTask();
         })];
         others.ShouldAllBe(one => !one.IsCompleted);
         goOn.Set();
 
-        MetricsText.Parse(Encoding.UTF8.GetString(await first))["demo_value"].ShouldBe("1");
+        Value(MetricsText.Parse(Encoding.UTF8.GetString(await first))).ShouldBe("1");
         foreach (ReadOnlyMemory<byte> other in await Task.WhenAll(others))
         {
-            MetricsText.Parse(Encoding.UTF8.GetString(Unpack(other.ToArray())))["demo_value"].ShouldBe("51");
+            Value(MetricsText.Parse(Encoding.UTF8.GetString(Unpack(other.ToArray())))).ShouldBe("51");
         }
 
         rendered.ShouldBe(1, "what was overtaken is rendered for nobody");
     }
 
-    private void Show(DemoReading reading) => ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
+    private void Show(Reading reading) => ((ISnapshotStore)store).Update(snapshot => snapshot with { Collectors = [snapshot.Collectors[0] with { Reading = reading }] });
 
     private static byte[] Unpack(byte[] packed)
     {
@@ -228,39 +228,24 @@ public class MetricsPageTests
         return segment.Array;
     }
 
-    /// <summary>Fifty gauges and counters of a hundred names, other ones in each snapshot; the counters start over now and then.</summary>
-    private sealed class CrowdReading(int number) : TestReading
+    private static string? Value(MetricsText page, string setting = ScriptedReading.Setting) => page[ScriptedReading.Family, setting, "self"];
+
+    /// <summary>Listeners: fifty gauges and counters of a hundred and fifty names, other ones in each snapshot; the counters start over now and then.</summary>
+    private static class Crowd
     {
-        private static readonly MetricFamily Number = MetricFamily.Gauge("demo_crowd_snapshot", "Which snapshot it is.");
-        private static readonly MetricFamily Gauges = MetricFamily.Gauge("demo_crowd", "Names.", "name");
-        private static readonly MetricFamily Counters = MetricFamily.Counter("demo_crowd_total", "Names.", "name");
+        private const string Gauge = "conn_listener_accept_queue";
+        private const string Counter = "conn_listener_drops_total";
 
-        public static IEnumerable<string> Expected(int number) =>
-            Names(number).SelectMany(name => (string[])[$"demo_crowd {name} {number}", $"demo_crowd_total {name} {number % 7}"]);
+        public static ListenersReading Of(int number) => new("self", [.. Names(number).Select(name => new ListenersReading.Row(name, "1", (ulong)number, null, 0, (ulong)(number % 7)))]);
 
-        public override void Write(ExpositionWriter page)
-        {
-            page.Write(Number, number);
-            foreach (string name in Names(number))
-            {
-                page.Write(Gauges, number, name);
-                page.Write(Counters, number % 7, name);
-            }
-        }
+        public static string[] In(MetricsText page) => [.. ((string[])[Gauge, Counter]).SelectMany(name => page.Series.Where(series => series.Name == name).Select(series => $"{name} {series.Labels[1].Value} {MetricsText.Number(series.Value)}"))];
+
+        // A page of another reading has no crowd.
+        public static int NumberIn(MetricsText page) => page.Series.FirstOrDefault(series => series.Name == Gauge) is { } first ? (int)MetricsText.Number(first.Value) : 0;
+
+        public static IEnumerable<string> Expected(int number) => number == 0 ? [] :
+            Names(number).SelectMany(name => (string[])[$"{Gauge} {name} {number}", $"{Counter} {name} {number % 7}"]);
 
         private static IEnumerable<string> Names(int number) => Enumerable.Range(0, 50).Select(i => $"{((i * 3) + (number * 7)) % 150}");
-    }
-
-    private sealed class DemoReading(ulong value, Action? writing = null) : TestReading
-    {
-        private static readonly MetricFamily Value = MetricFamily.Gauge("demo_value", "A value.");
-        private static readonly MetricFamily Same = MetricFamily.Gauge("demo_same", "The same value.");
-
-        public override void Write(ExpositionWriter page)
-        {
-            writing?.Invoke();
-            page.Write(Value, value);
-            page.Write(Same, value);
-        }
     }
 }

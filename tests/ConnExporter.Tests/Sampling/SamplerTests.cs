@@ -25,7 +25,7 @@ public sealed class SamplerTests : IDisposable
         bench.State("a").Outcome.ShouldBe(Outcome.Ok);
         bench.State("a").LastSuccess.ShouldBe(bench.Time.GetUtcNow());
         bench.State("a").Failure.ShouldBeNull();
-        bench.Page["test_a"].ShouldBe("42");
+        bench.ValueOf("a").ShouldBe("42");
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public sealed class SamplerTests : IDisposable
         bench.State("a").Outcome.ShouldBe(Enum.Parse<Outcome>(outcome));
         bench.State("a").Failure.ShouldBe("/proc/demo: no good");
         bench.State("a").LastSuccess.ShouldBeNull();
-        bench.Page["test_a"].ShouldBeNull();
+        bench.ValueOf("a").ShouldBeNull();
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class SamplerTests : IDisposable
         bench.State("a").Outcome.ShouldBe(Outcome.Broken);
         bench.State("a").Failure.ShouldBe("a defect in this program: oh");
         bench.Page["conn_collector_errors_total", "a", "internal"].ShouldBe("1");
-        bench.Page["test_b"].ShouldBe("2");
+        bench.ValueOf("b").ShouldBe("2");
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class SamplerTests : IDisposable
 
         bench.State("a").Outcome.ShouldBe(Outcome.Ok);
         bench.State("a").Failure.ShouldBeNull();
-        bench.Page["test_a"].ShouldBe("7");
+        bench.ValueOf("a").ShouldBe("7");
         bench.Page["conn_collector_errors_total", "a", "internal"].ShouldBe("1");
     }
 
@@ -206,7 +206,7 @@ public sealed class SamplerTests : IDisposable
         bench.Sample("b", _ => 5);
 
         bench.State("b").Outcome.ShouldBe(Outcome.Ok);
-        bench.Page["test_b"].ShouldBe("5");
+        bench.ValueOf("b").ShouldBe("5");
     }
 
     [Fact]
@@ -225,7 +225,7 @@ public sealed class SamplerTests : IDisposable
         bench.Sampler.Watch();
         bench.State("a").Outcome.ShouldBe(Outcome.Ok);
         bench.State("a").Duration.ShouldBe(TimeSpan.FromSeconds(3));
-        bench.Page["test_a"].ShouldBe("8");
+        bench.ValueOf("a").ShouldBe("8");
     }
 
     [Fact]
@@ -255,13 +255,13 @@ public sealed class SamplerTests : IDisposable
             bench.Sample("a", _ => throw new KernelReadException(FailureKind.Broken, "parse", "no good"));
             bench.Sampler.Watch();
 
-            bench.Page["test_a"].ShouldBe(value);
+            bench.ValueOf("a").ShouldBe(value);
             bench.State("a").LastSuccess.ShouldBe(taken);
             bench.Page["conn_collector_outcome", "a", "broken"].ShouldBe("1");
         }
 
         bench.Sample("a", _ => 2);
-        bench.Page["test_a"].ShouldBe("2");
+        bench.ValueOf("a").ShouldBe("2");
         bench.State("a").LastSuccess.ShouldBe(bench.Time.GetUtcNow());
     }
 
@@ -273,11 +273,11 @@ public sealed class SamplerTests : IDisposable
 
         bench.Time.Advance(Interval);
         bench.Sampler.Watch();
-        bench.Page["test_a"].ShouldBe("1");
+        bench.ValueOf("a").ShouldBe("1");
 
         bench.Time.Advance(Interval);
         bench.Sampler.Watch();
-        bench.Page["test_a"].ShouldBeNull();
+        bench.ValueOf("a").ShouldBeNull();
         bench.Page["conn_collector_last_success_timestamp_seconds", "a"].ShouldNotBeNull();
     }
 
@@ -292,7 +292,7 @@ public sealed class SamplerTests : IDisposable
 
         bench.Sampler.Watch();
         bench.State("a").Outcome.ShouldBe(Outcome.Broken);
-        bench.Page["test_a"].ShouldBe("1");
+        bench.ValueOf("a").ShouldBe("1");
 
         bench.Sample("a", _ => 3);
         bench.State("a").LastSuccess.ShouldBe(bench.Time.GetUtcNow());
@@ -339,8 +339,8 @@ public sealed class SamplerTests : IDisposable
 
         bench.Store.Current.Collectors.Select(state => state.Name).ShouldBe(["b", "c"]);
         bench.Collector("b").ShouldBeSameAs(kept);
-        bench.Page["test_a"].ShouldBeNull();
-        bench.Page["test_b"].ShouldBe("1");
+        bench.ValueOf("a").ShouldBeNull();
+        bench.ValueOf("b").ShouldBe("1");
         bench.Page["conn_collector_errors_total", "b", "parse"].ShouldBe("1");
         bench.Page["conn_collector_interval_seconds", "b"].ShouldBe("7200");
         Eventually.True(() => bench.Collector("a").Disposed);
@@ -380,7 +380,7 @@ public sealed class SamplerTests : IDisposable
         bench.Sampler.Watch();
 
         bench.Collector("a").Samples.ShouldBe(1);
-        bench.Page["test_a"].ShouldBe("1");
+        bench.ValueOf("a").ShouldBe("1");
     }
 
     [Fact]
@@ -393,7 +393,7 @@ public sealed class SamplerTests : IDisposable
         bench.Apply(("a", TimeSpan.FromMinutes(9)));
 
         bench.AwaitSample("a", 2);
-        bench.Page["test_a"].ShouldBe("2");
+        bench.ValueOf("a").ShouldBe("2");
     }
 
     [Fact]
@@ -408,7 +408,7 @@ public sealed class SamplerTests : IDisposable
 
         Eventually.True(() => removed.Disposed);
         bench.Store.Current.Collectors.Select(state => state.Name).ShouldBe(["b"]);
-        bench.Page["test_a"].ShouldBeNull();
+        bench.ValueOf("a").ShouldBeNull();
     }
 
     [Fact]
@@ -424,7 +424,7 @@ public sealed class SamplerTests : IDisposable
         }
 
         Eventually.True(() => removed.Disposed);
-        bench.Page["test_a"].ShouldBe("5");
+        bench.ValueOf("a").ShouldBe("5");
     }
 
     [Fact]

@@ -56,6 +56,9 @@ internal sealed class SamplingBench : IDisposable
     /// <summary>The page as it is now.</summary>
     public MetricsText Page => MetricsText.Of(Store.Current);
 
+    /// <summary>What the page has of a collector's reading; null where it has none.</summary>
+    public string? ValueOf(string collector) => Page[ScriptedReading.Family, ScriptedReading.Setting, collector];
+
     /// <summary>How many samples were counted by how long they took: collector and number.</summary>
     public IEnumerable<string> CountedSamples => MetricsText.Parse(Encoding.UTF8.GetString(registry.ToText(ExpositionFormat.Text))).Of("conn_collector_sample_duration_seconds_count");
 
@@ -182,22 +185,8 @@ internal sealed class ScriptedCollector(string name, Func<CollectContext, ulong>
     {
         context.Drop(Family, 1);
         samples++;
-        return new ScriptedReading(name, next(context));
+        return ScriptedReading.Of(next(context), name);
     }
 
     public override void Close() => disposed = true;
-}
-
-internal sealed class ScriptedReading : TestReading
-{
-    private readonly MetricFamily family;
-    private readonly ulong value;
-
-    public ScriptedReading(string name, ulong value)
-    {
-        family = MetricFamily.Gauge($"test_{name}", "What the test wants.");
-        this.value = value;
-    }
-
-    public override void Write(ExpositionWriter page) => page.Write(family, value);
 }

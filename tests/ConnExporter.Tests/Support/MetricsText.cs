@@ -31,7 +31,7 @@ internal sealed class MetricsText
     public static MetricsText Of(Reading reading)
     {
         var page = new ExpositionWriter();
-        TestReading.WriteAny(page, reading);
+        ReadingMetrics.Write(page, reading);
         page.End();
         return Parse(Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)));
     }
@@ -43,7 +43,7 @@ internal sealed class MetricsText
     public static MetricsText Of(ExporterState state)
     {
         var page = new ExpositionWriter();
-        MetricsPage.Write(page, state, TestReading.WriteAny);
+        MetricsPage.Write(page, state);
         page.Repeats.ShouldBe(0, "a series is written twice");
         return Parse(Encoding.UTF8.GetString(page.ToText(ExpositionFormat.Text)));
     }
