@@ -92,7 +92,7 @@ public sealed class LocalSocketTests : IDisposable
         // On a busy machine not every answer is there in time.
         await Eventually.Holds(async () =>
         {
-            Finished run = await new Launch([.. Flags("diagnose", "--lang=en", daemon.Addresses[0].Port)]) { AsNobody = true, Directory = build.Path }.RunAsync();
+            Finished run = await new Launch([.. Flags("diagnose", "--full", daemon.Addresses[0].Port)]) { AsNobody = true, Directory = build.Path }.RunAsync();
             string said = string.Join(' ', run.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
             said.ShouldContain($"by the word of whoever listens at http://127.0.0.1:{daemon.Addresses[0].Port}/");
             said.ShouldContain("established_leak");
@@ -201,7 +201,7 @@ public sealed class LocalSocketTests : IDisposable
     [MemberData(nameof(Answers))]
     public async Task Nothing_of_what_a_stranger_on_the_port_answers_is_shown(string what, string answer)
     {
-        foreach (string form in new[] { "--lang=en", "--json" })
+        foreach (string form in new[] { "--lang=en", "--full", "--json" })
         {
             using var listener = new TcpListener(IPAddress.Loopback, 0);
             listener.Start();
@@ -215,7 +215,7 @@ public sealed class LocalSocketTests : IDisposable
             run.Output.ShouldNotContain(Mark);
             run.Output.ShouldNotContain("\u001b");
             run.Output.ShouldNotContain("2999");
-            run.Output.ShouldMatch("established_leak|history: |\"history\"", "what it could not see is named");
+            run.Output.ShouldMatch("established_leak|history: |seen: history|\"history\"", "what it could not see is named");
             await end.CancelAsync();
             await serving;
         }
@@ -318,7 +318,7 @@ public sealed class LocalSocketTests : IDisposable
 
     private async Task ShowsNothingOfHimAsync(string why, string? path = null)
     {
-        foreach (string form in new[] { "--lang=en", "--json" })
+        foreach (string form in new[] { "--lang=en", "--full", "--json" })
         {
             Finished run = await new Launch([.. Flags("diagnose", form, NobodyListens, path ?? Socket)]).RunAsync();
 

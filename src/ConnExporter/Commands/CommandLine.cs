@@ -22,6 +22,7 @@ internal static class CommandLine
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON; the schema is in docs/diagnosis-json.md." };
     private static readonly Option<bool> Print = new("--print") { Description = "Print every setting that would be in force as a configuration file has it, with the flag, variable or line that says so." };
     private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
+    private static readonly Option<bool> Full = new("--full") { Description = "Print everything: all resources, all evidence, all remedies with what they do and risk." };
     private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
     private static readonly Argument<string[]> Asked = new("TEXT") { Description = "As many words as it takes; - reads standard input. Without any: lists the topics.", Arity = ArgumentArity.ZeroOrMore };
 
@@ -69,8 +70,8 @@ internal static class CommandLine
         });
         root.Subcommands.Add(new Command("diagnose", "Look at this host once: what is running out, who holds it, when it will be gone, what to do. Ends with 0 (nothing), 1 (warning), 2 (critical), 3 (could not tell).")
         {
-            Options = { Json, Watch, Lang },
-            Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, parsed.GetValue(Json), parsed.GetValue(Watch), ReadLanguage(parsed))),
+            Options = { Full, Json, Watch, Lang },
+            Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, FormOf(parsed), parsed.GetValue(Watch), ReadLanguage(parsed))),
         });
         root.Subcommands.Add(Incidents());
         root.Subcommands.Add(new Command(ExplainCommand.Name, "Explain a finding, an error message, a line of the kernel's log, a setting or an old habit: symptom, proof, cause, remedies.")
@@ -200,6 +201,8 @@ internal static class CommandLine
             return result.Tokens.Count == 0 ? [new Given(Setting, "true", option.Name)] : [.. result.Tokens.Select(token => new Given(Setting, token.Value, option.Name))];
         }
     }
+
+    private static DiagnosisForm FormOf(ParseResult parsed) => parsed.GetValue(Json) ? DiagnosisForm.Json : parsed.GetValue(Full) ? DiagnosisForm.Full : DiagnosisForm.Short;
 
     private static Language? ReadLanguage(ParseResult parsed) => parsed.GetValue(Lang) switch
     {

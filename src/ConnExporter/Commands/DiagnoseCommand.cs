@@ -26,13 +26,14 @@ internal static class DiagnoseCommand
 
     /// <summary>Runs it.</summary>
     /// <param name="sources">The settings.</param>
-    /// <param name="asJson">Whether to print JSON.</param>
+    /// <param name="form">How it is shown.</param>
     /// <param name="watch">Whether to go on until interrupted.</param>
     /// <param name="language">The language; null for the locale's.</param>
     /// <returns>0 nothing, 1 a warning, 2 critical, 3 could not tell.</returns>
-    public static int Run(ConfigurationSources sources, bool asJson, bool watch, Language? language)
+    public static int Run(ConfigurationSources sources, DiagnosisForm form, bool watch, Language? language)
     {
         ExporterOptions options = sources.Load();
+        bool asJson = form == DiagnosisForm.Json;
         var book = TextBook.Of(asJson ? language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable) : LocaleOutput.Begin(language));
         var style = TerminalStyle.OfOutput(Environment.GetEnvironmentVariable);
         while (true)
@@ -47,7 +48,7 @@ internal static class DiagnoseCommand
             {
                 // In place: home, then what the last report had more.
                 Console.Out.Write(watch && style.Colour ? "\u001b[H\u001b[2J" : "");
-                Console.Out.Write(DiagnosisText.Render(document.RootElement, book, style));
+                Console.Out.Write(form == DiagnosisForm.Full ? DiagnosisText.Render(document.RootElement, book, style) : DiagnosisSummary.Render(document.RootElement, book, style));
                 Console.Out.Flush();
             }
 

@@ -66,6 +66,7 @@ public class ForgedTextTests
         for (int width = 20; width <= 200; width++)
         {
             OwnOnly(DiagnosisText.Render(document.RootElement, TextBook.Of(Language.English), TerminalStyle.Plain with { Width = width }), document.RootElement);
+            OwnOnly(DiagnosisSummary.Render(document.RootElement, TextBook.Of(Language.English), TerminalStyle.Plain with { Width = width }), document.RootElement);
         }
     }
 
@@ -102,6 +103,7 @@ public class ForgedTextTests
             {
                 TerminalStyle style = TerminalStyle.Plain with { Width = width };
                 OwnOnly(DiagnosisText.Render(document.RootElement, TextBook.Of(language), style), document.RootElement);
+                OwnOnly(DiagnosisSummary.Render(document.RootElement, TextBook.Of(language), style), document.RootElement);
                 foreach (JsonElement finding in document.RootElement.GetProperty("findings").EnumerateArray())
                 {
                     OwnOnly(DiagnosisText.RenderFinding(finding, bench.Time.GetUtcNow(), TextBook.Of(language), style), document.RootElement);
