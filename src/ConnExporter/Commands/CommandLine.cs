@@ -24,6 +24,7 @@ internal static class CommandLine
     private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
     private static readonly Option<bool> Full = new("--full") { Description = "Print everything: all resources, all evidence, all remedies with what they do and risk." };
     private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
+    private static readonly Argument<string> Whom = new("WHOM") { Description = ":PORT, ADDRESS:PORT (IPv6 in brackets), a process id, or the name of a unit." };
     private static readonly Argument<string[]> Asked = new("TEXT") { Description = "As many words as it takes; - reads standard input. Without any: lists the topics.", Arity = ArgumentArity.ZeroOrMore };
 
     /// <summary>Parses and runs.</summary>
@@ -72,6 +73,12 @@ internal static class CommandLine
         {
             Options = { Full, Json, Watch, Lang },
             Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, FormOf(parsed), parsed.GetValue(Watch), ReadLanguage(parsed))),
+        });
+        root.Subcommands.Add(new Command(WhoCommand.Name, "Tell who holds the sockets of a port, a peer, a process or a unit: holders, queue and limit, states, top peers, ages. Ends with 0 (somebody), 1 (nobody), 3 (could not tell).")
+        {
+            Arguments = { Whom },
+            Options = { Lang },
+            Action = new CommandAction((sources, parsed) => WhoCommand.Run(sources, parsed.GetValue(Whom)!, ReadLanguage(parsed))),
         });
         root.Subcommands.Add(Incidents());
         root.Subcommands.Add(new Command(ExplainCommand.Name, "Explain a finding, an error message, a line of the kernel's log, a setting or an old habit: symptom, proof, cause, remedies.")
