@@ -28,10 +28,16 @@ internal static class DiagnoseCommand
     /// <param name="sources">The settings.</param>
     /// <param name="form">How it is shown.</param>
     /// <param name="watch">Whether to go on until interrupted.</param>
+    /// <param name="save">A file to write it to as well; null for none.</param>
     /// <param name="language">The language; null for the locale's.</param>
     /// <returns>0 nothing, 1 a warning, 2 critical, 3 could not tell.</returns>
-    public static int Run(ConfigurationSources sources, DiagnosisForm form, bool watch, Language? language)
+    public static int Run(ConfigurationSources sources, DiagnosisForm form, bool watch, string? save, Language? language)
     {
+        if (save is not null)
+        {
+            DiagnosisFile.CheckName(save);
+        }
+
         ExporterOptions options = sources.Load();
         bool asJson = form == DiagnosisForm.Json;
         var book = TextBook.Of(asJson ? language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable) : LocaleOutput.Begin(language));
@@ -40,6 +46,11 @@ internal static class DiagnoseCommand
         {
             ReadOnlyMemory<byte> json = Look(options, book);
             using var document = JsonDocument.Parse(json);
+            if (save is not null)
+            {
+                DiagnosisFile.Write(save, json, book);
+            }
+
             if (asJson)
             {
                 PlainOutput.WriteJson(json.Span);
