@@ -52,7 +52,8 @@ public sealed class LocalSocketTests : IDisposable
         await Eventually.Holds(async () => (await DiagnoseAsync("--json")).Output.ShouldNotContain("\"history\""));
         using HttpClient client = SecureClient.OnUnixSocket(Socket);
         (await client.StatusAsync("/api/v1/diagnosis")).ShouldBe(HttpStatusCode.OK);
-        foreach (string other in new[] { "/metrics", "/", "/api/v1/snapshot", "/incidents", "/-/healthy" })
+        (await client.StatusAsync("/api/v1/snapshot")).ShouldBe(HttpStatusCode.OK);
+        foreach (string other in new[] { "/metrics", "/", "/api/v1/history", "/incidents", "/-/healthy" })
         {
             (await client.StatusAsync(other)).ShouldBe(HttpStatusCode.NotFound, other);
         }
@@ -215,7 +216,7 @@ public sealed class LocalSocketTests : IDisposable
             run.Output.ShouldNotContain(Mark);
             run.Output.ShouldNotContain("\u001b");
             run.Output.ShouldNotContain("2999");
-            run.Output.ShouldMatch("established_leak|history: |seen: history|\"history\"", "what it could not see is named");
+            run.Output.ShouldMatch("established_leak|history: |What could not be seen: |\"history\"", "what it could not see is named");
             await end.CancelAsync();
             await serving;
         }

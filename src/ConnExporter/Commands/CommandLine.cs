@@ -21,7 +21,7 @@ internal static class CommandLine
     private static readonly ParserConfiguration Text = new() { ResponseFileTokenReplacer = null };
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON; the schema is in docs/diagnosis-json.md." };
     private static readonly Option<bool> Print = new("--print") { Description = "Print every setting that would be in force as a configuration file has it, with the flag, variable or line that says so." };
-    private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
+    private static readonly Option<bool> Watch = new("--watch") { Description = "On a terminal the same as top; in a pipe, look again every five seconds until interrupted." };
     private static readonly Option<bool> Full = new("--full") { Description = "Print everything: all resources, all evidence, all remedies with what they do and risk." };
     private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
     private static readonly Option<string> Save = new("--save") { Description = "Write all of it to this file as well, for a ticket or for diff: .txt, .html or .json.", HelpName = "file" };
@@ -76,6 +76,11 @@ internal static class CommandLine
         {
             Options = { Full, Json, Watch, Save, Lang },
             Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, FormOf(parsed), parsed.GetValue(Watch), parsed.GetValue(Save), ReadLanguage(parsed))),
+        });
+        root.Subcommands.Add(new Command("top", "Show in the whole window what is running out and who uses it, again and again: destinations, listeners, processes, peers, units, namespaces. Takes a terminal; ? shows its keys.")
+        {
+            Options = { Lang },
+            Action = new CommandAction((sources, parsed) => TopCommand.Run(sources, ReadLanguage(parsed))),
         });
         root.Subcommands.Add(new Command("diff", "Tell what has changed between two saved diagnoses. Ends with 0 (the same findings and settings) or 1 (not the same).")
         {

@@ -38,6 +38,11 @@ internal static class DiagnoseCommand
             DiagnosisFile.CheckName(save);
         }
 
+        if (watch && form != DiagnosisForm.Json && save is null && TopCommand.HasTerminal)
+        {
+            return TopCommand.Run(sources, language);
+        }
+
         ExporterOptions options = sources.Load();
         bool asJson = form == DiagnosisForm.Json;
         var book = TextBook.Of(asJson ? language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable) : LocaleOutput.Begin(language));
@@ -57,8 +62,6 @@ internal static class DiagnoseCommand
             }
             else
             {
-                // In place: home, then what the last report had more.
-                Console.Out.Write(watch && style.Colour ? "\u001b[H\u001b[2J" : "");
                 Console.Out.Write(form == DiagnosisForm.Full ? DiagnosisText.Render(document.RootElement, book, style) : DiagnosisSummary.Render(document.RootElement, book, style));
                 Console.Out.Flush();
             }

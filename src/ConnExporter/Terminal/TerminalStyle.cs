@@ -35,6 +35,9 @@ internal sealed record TerminalStyle(bool Colour, bool Blocks, int Width)
     /// <summary>Bold.</summary>
     public string Strong(string text) => Escape("1", text);
 
+    /// <summary>The one of several that is chosen.</summary>
+    public string Chosen(string text) => Escape("7", text);
+
     /// <summary>Less visible.</summary>
     public string Faint(string text) => Escape("2", text);
 
