@@ -18,11 +18,13 @@ internal sealed class ShellCommand
 
     private readonly ImmutableArray<ImmutableArray<string>> programs;
     private readonly string? file;
+    private readonly bool isKept;
 
-    private ShellCommand(ImmutableArray<ImmutableArray<string>> programs, string? file = null)
+    private ShellCommand(ImmutableArray<ImmutableArray<string>> programs, string? file = null, bool isKept = false)
     {
         this.programs = programs;
         this.file = file;
+        this.isKept = isKept;
     }
 
     /// <summary>
@@ -38,23 +40,27 @@ internal sealed class ShellCommand
 
     /// <summary>The same, and names after the options: a <c>--</c> goes before them where one begins with a dash. For programs that know it.</summary>
     public ShellCommand On(params ImmutableArray<string> operands) =>
-        new([.. programs[..^1], [.. programs[^1], .. operands.Any(operand => operand.StartsWith('-')) ? (string[])["--"] : [], .. operands]], file);
+        new([.. programs[..^1], [.. programs[^1], .. operands.Any(operand => operand.StartsWith('-')) ? (string[])["--"] : [], .. operands]], file, isKept);
 
     /// <summary>Its output is the input of another program.</summary>
-    public ShellCommand Into(string program, params ImmutableArray<string> arguments) => new([.. programs, Words(program, arguments)], file);
+    public ShellCommand Into(string program, params ImmutableArray<string> arguments) => new([.. programs, Words(program, arguments)], file, isKept);
 
     /// <summary>Its output goes into a file, which is replaced.</summary>
     /// <param name="path">Any path from the root.</param>
     public ShellCommand To(string path) => new(programs, path);
 
+    /// <summary>Its output is evidence and goes to the end of a file in the directory where it is run: what an earlier run saw stays.</summary>
+    /// <param name="name">The name of the file, a plain word.</param>
+    public ShellCommand KeptIn(string name) => IsPlain(name) ? new(programs, name, isKept: true) : throw new ArgumentException($"{name}: no plain name of a file", nameof(name));
+
     /// <summary>Each of its programs is run by another one, such as <c>nsenter</c>.</summary>
-    public ShellCommand RunBy(string program, params ImmutableArray<string> arguments) => new([.. programs.Select(words => Words(program, arguments).AddRange(words))], file);
+    public ShellCommand RunBy(string program, params ImmutableArray<string> arguments) => new([.. programs.Select(words => Words(program, arguments).AddRange(words))], file, isKept);
 
     /// <summary>The line to type: plain words as they are, all else in single quotes, of <c>name=value</c> the value alone.</summary>
     public override string ToString()
     {
         string line = string.Join(" | ", programs.Select(words => string.Join(' ', words.Select(Word))));
-        return file is null ? line : $"{line} >{Word(file)}";
+        return file is null ? line : $"{line} {(isKept ? ">>" : ">")}{Word(file)}";
     }
 
     private static ImmutableArray<string> Words(string program, ImmutableArray<string> arguments) => IsPlain(program) && !program.Contains('=', StringComparison.Ordinal)

@@ -202,6 +202,15 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
     public static partial int SetPriority(int which, uint who, int niceness);
 
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int IoControl(int descriptor, nuint request, void* argument);
+
+    [LibraryImport("libc", EntryPoint = "tcgetattr", SetLastError = true)]
+    public static partial int GetTerminal(int descriptor, byte* mode);
+
+    [LibraryImport("libc", EntryPoint = "tcsetattr", SetLastError = true)]
+    public static partial int SetTerminal(int descriptor, int when, byte* mode);
+
     [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true)]
     public static partial int ChangeMode(byte* path, uint mode);
 

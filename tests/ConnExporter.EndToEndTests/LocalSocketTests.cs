@@ -52,7 +52,8 @@ public sealed class LocalSocketTests : IDisposable
         await Eventually.Holds(async () => (await DiagnoseAsync("--json")).Output.ShouldNotContain("\"history\""));
         using HttpClient client = SecureClient.OnUnixSocket(Socket);
         (await client.StatusAsync("/api/v1/diagnosis")).ShouldBe(HttpStatusCode.OK);
-        foreach (string other in new[] { "/metrics", "/", "/api/v1/snapshot", "/incidents", "/-/healthy" })
+        (await client.StatusAsync("/api/v1/snapshot")).ShouldBe(HttpStatusCode.OK);
+        foreach (string other in new[] { "/metrics", "/", "/api/v1/history", "/incidents", "/-/healthy" })
         {
             (await client.StatusAsync(other)).ShouldBe(HttpStatusCode.NotFound, other);
         }
@@ -92,7 +93,7 @@ public sealed class LocalSocketTests : IDisposable
         // On a busy machine not every answer is there in time.
         await Eventually.Holds(async () =>
         {
-            Finished run = await new Launch([.. Flags("diagnose", "--lang=en", daemon.Addresses[0].Port)]) { AsNobody = true, Directory = build.Path }.RunAsync();
+            Finished run = await new Launch([.. Flags("diagnose", "--full", daemon.Addresses[0].Port)]) { AsNobody = true, Directory = build.Path }.RunAsync();
             string said = string.Join(' ', run.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
             said.ShouldContain($"by the word of whoever listens at http://127.0.0.1:{daemon.Addresses[0].Port}/");
             said.ShouldContain("established_leak");
@@ -201,7 +202,7 @@ public sealed class LocalSocketTests : IDisposable
     [MemberData(nameof(Answers))]
     public async Task Nothing_of_what_a_stranger_on_the_port_answers_is_shown(string what, string answer)
     {
-        foreach (string form in new[] { "--lang=en", "--json" })
+        foreach (string form in new[] { "--lang=en", "--full", "--json" })
         {
             using var listener = new TcpListener(IPAddress.Loopback, 0);
             listener.Start();
@@ -215,7 +216,7 @@ public sealed class LocalSocketTests : IDisposable
             run.Output.ShouldNotContain(Mark);
             run.Output.ShouldNotContain("\u001b");
             run.Output.ShouldNotContain("2999");
-            run.Output.ShouldMatch("established_leak|history: |\"history\"", "what it could not see is named");
+            run.Output.ShouldMatch("established_leak|history: |What could not be seen: |\"history\"", "what it could not see is named");
             await end.CancelAsync();
             await serving;
         }
@@ -318,7 +319,7 @@ public sealed class LocalSocketTests : IDisposable
 
     private async Task ShowsNothingOfHimAsync(string why, string? path = null)
     {
-        foreach (string form in new[] { "--lang=en", "--json" })
+        foreach (string form in new[] { "--lang=en", "--full", "--json" })
         {
             Finished run = await new Launch([.. Flags("diagnose", form, NobodyListens, path ?? Socket)]).RunAsync();
 

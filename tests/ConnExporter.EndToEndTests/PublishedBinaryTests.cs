@@ -81,7 +81,7 @@ public sealed class PublishedBinaryTests(PublishedProgram program) : IDisposable
         string published = await program.FileAsync();
         string[][] commands =
         [
-            ["--help"], ["metrics", "--help"], ["diagnose", "--help"], ["explain", "--help"], ["incidents", "--help"], ["incidents", "show", "--help"], ["check-config", "--help"],
+            ["--help"], ["metrics", "--help"], ["diagnose", "--help"], ["who", "--help"], ["who", "1.2.3:4"], ["top", "--help"], ["top"], ["diff", "--help"], ["diff", "/nowhere/a.json", "/nowhere/b.json"], ["explain", "--help"], ["incidents", "--help"], ["incidents", "show", "--help"], ["check-config", "--help"],
             ["check-config", $"--config.file={good}"], ["check-config", $"--config.file={bad}"], ["check-config", $"--config.file={broken}"], ["check-config", "--config.file=/nowhere/x.yml"],
             ["check-config", $"--web.config.file={web}"], ["check-config", $"--web.config.file={withoutKey}"],
             ["--log.levl=info"], ["--log.level=loud"], ["--web.listen-address=nowhere:x"], ["--collector.ports.interval=0s"], ["metrics", "diagnose"],

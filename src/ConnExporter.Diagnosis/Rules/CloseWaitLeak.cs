@@ -123,7 +123,7 @@ internal sealed class CloseWaitLeak() : Rule("close_wait_leak", Severity.Warning
         return new Remedy(
             "kill_close_wait",
             RemedyKind.Grace,
-            seen.Inside(ShellCommand.Of("ss", "-tnpoe", "state", "close-wait")),
+            seen.Inside(ShellCommand.Of("ss", "-tnpoe", "state", "close-wait").KeptIn("close-wait.txt")),
             seen.Inside(ShellCommand.Of("ss", ["-K", "-t", "state", "close-wait", .. filter])));
     }
 

@@ -33,7 +33,7 @@ internal sealed class OutboundScanSuspected() : Rule("outbound_scan_suspected", 
             Remedies =
             [
                 .. pid is null ? Array.Empty<Remedy>() : [new Remedy("freeze_the_process", RemedyKind.Grace, ShellCommand.Of("ls", "-l", $"/proc/{pid}/exe"), ShellCommand.Of("kill", "-STOP", $"{pid}"))],
-                new Remedy("know_the_process", RemedyKind.Application, seen.Inside(ShellCommand.Of("ss", "-tnp", "state", "syn-sent"))),
+                new Remedy("know_the_process", RemedyKind.Application, seen.Inside(ShellCommand.Of("ss", "-tnp", "state", "syn-sent").KeptIn("syn-sent.txt"))),
                 new Remedy(
                     "limit_new_connections",
                     RemedyKind.Platform,

@@ -17,13 +17,15 @@ internal sealed record PortNeeds(ImmutableArray<ushort> Ports, ImmutableArray<Fa
 
     // A resolver has thousands of UDP ports that the kernel chose: to reserve them would take them from everybody.
     private const int MostOfPresentRange = 64;
+    private const string OwnName = "conn-exporter";
     private static readonly string[] Kubernetes = ["kubelet", "kube-proxy", "kubelite", "k3s", "k3s-server", "k3s-agent", "rke2", "k0s"];
 
     /// <summary>What a range takes.</summary>
     /// <param name="seen">Where.</param>
-    /// <param name="range">The range.</param>
+    /// <param name="range">The range, with what lies near it and is reserved too; of conn-exporter's own ports only those within <paramref name="narrow"/>.</param>
+    /// <param name="narrow">The range itself; null where that is all of it.</param>
     /// <returns>Null where it is not known what is reserved, or who listens.</returns>
-    public static PortNeeds? Of(Observation seen, PortRange range)
+    public static PortNeeds? Of(Observation seen, PortRange range, PortRange? narrow = null)
     {
         if (seen.Ports is not { } ports || (seen.Listeners is null && seen.Census is null))
         {
@@ -58,8 +60,13 @@ internal sealed record PortNeeds(ImmutableArray<ushort> Ports, ImmutableArray<Fa
             notes.Add(new Fact("node_ports_reserved", ("range", $"{FirstNodePort}-{LastNodePort}")));
         }
 
-        return new([.. Within(all, range).Where(port => !ports.Reserved.Contains(port)).Distinct().Order()], notes.ToImmutable());
+        // Nobody who is in trouble wants to think about the port of what tells him so, unless it is in the way.
+        ushort[] spared = narrow is { } within ? [.. Own(seen).Except(Within(Own(seen), within))] : [];
+        return new([.. Within(all, range).Where(port => !ports.Reserved.Contains(port)).Except(spared).Distinct().Order()], notes.ToImmutable());
     }
+
+    private static IEnumerable<ushort> Own(Observation seen) => (seen.Census?.Listeners ?? [])
+        .Where(row => row.Port != Labels.Other && row.Process == OwnName).Select(row => ushort.Parse(row.Port, NumberStyles.None, CultureInfo.InvariantCulture));
 
     private static IEnumerable<ushort> Within(IEnumerable<ushort> ports, PortRange range) => ports.Where(port => port >= range.First && port <= range.Last);
 

@@ -42,7 +42,7 @@ internal sealed class PortRoom
             : ports.Range.Last == Last || ports.Range.First < LowestFirst ? LowestFirst
             : (ushort)(ports.Range.First & ~1);
         var wider = new PortRange(first, Last);
-        return wider.Count > ports.Range.Count && PortNeeds.Of(seen, wider with { First = (ushort)(first - Near) }) is { } needs && new PortRoom(seen, wider, ports.Reserved, needs) is { } room
+        return wider.Count > ports.Range.Count && PortNeeds.Of(seen, wider with { First = (ushort)(first - Near) }, wider) is { } needs && new PortRoom(seen, wider, ports.Reserved, needs) is { } room
             && room.Usable > ports.UsableCount ? room : null;
     }
 

@@ -45,7 +45,11 @@ internal sealed class RetransmitStorm() : Rule("retransmit_storm", Severity.Warn
             ],
             Remedies =
             [
-                new Remedy("see_who_retransmits", RemedyKind.Grace, seen.Inside(ShellCommand.Of("ss", "-tni", "state", "established"))),
+                new Remedy(
+                    "see_who_retransmits",
+                    RemedyKind.Grace,
+                    seen.Inside(ShellCommand.Of("ss", "-tni", "state", "established").KeptIn("retransmits.txt")),
+                    ShellCommand.Of("grep", "-B1", "retrans:", "retransmits.txt").Into("head", "-20")),
                 new Remedy("find_the_loss", RemedyKind.Platform, seen.Inside(ShellCommand.Of("ip", "-s", "link")), seen.Inside(ShellCommand.Of("tc", "-s", "qdisc"))),
             ],
             Settings = ["net.ipv4.tcp_retries2"],

@@ -36,7 +36,11 @@ internal sealed class SlowPeer() : Rule("slow_peer", Severity.Warning)
             Holders = holders,
             Remedies =
             [
-                new Remedy("see_slow_peers", RemedyKind.Grace, seen.Inside(ShellCommand.Of("ss", "-tnpo", "state", "established"))),
+                new Remedy(
+                    "see_slow_peers",
+                    RemedyKind.Grace,
+                    seen.Inside(ShellCommand.Of("ss", "-tnpo", "state", "established").KeptIn("established.txt")),
+                    ShellCommand.Of("grep", "-F", "timer:(persist", "established.txt").Into("head")),
                 new Remedy("write_timeout", RemedyKind.Application),
                 new Remedy("buffer_in_front", RemedyKind.Platform),
             ],

@@ -60,7 +60,11 @@ internal sealed class SynSentPileup() : Rule("syn_sent_pileup", Severity.Warning
     [
         .. top is null ? Array.Empty<Remedy>() :
         [
-            new Remedy("kill_syn_sent", RemedyKind.Grace, seen.Inside(ShellCommand.Of("ss", "-K", "-t", "state", "syn-sent", "dst", NameOf(top)))) { Values = [("instance", NameOf(top))] },
+            new Remedy(
+                "kill_syn_sent",
+                RemedyKind.Grace,
+                seen.Inside(ShellCommand.Of("ss", "-tnpo", "state", "syn-sent").KeptIn("syn-sent.txt")),
+                seen.Inside(ShellCommand.Of("ss", "-K", "-t", "state", "syn-sent", "dst", NameOf(top)))) { Values = [("instance", NameOf(top))] },
         ],
         new Remedy("connect_timeout_and_backoff", RemedyKind.Application),
         .. HostCommand.Change(new Remedy("give_up_connects_sooner", RemedyKind.Room), HostCommand.Lower(seen, SettingCatalogue.SynRetries, 3)),

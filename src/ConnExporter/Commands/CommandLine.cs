@@ -21,8 +21,13 @@ internal static class CommandLine
     private static readonly ParserConfiguration Text = new() { ResponseFileTokenReplacer = null };
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON; the schema is in docs/diagnosis-json.md." };
     private static readonly Option<bool> Print = new("--print") { Description = "Print every setting that would be in force as a configuration file has it, with the flag, variable or line that says so." };
-    private static readonly Option<bool> Watch = new("--watch") { Description = "Look again every five seconds, in place, until interrupted." };
+    private static readonly Option<bool> Watch = new("--watch") { Description = "On a terminal the same as top; in a pipe, look again every five seconds until interrupted." };
+    private static readonly Option<bool> Full = new("--full") { Description = "Print everything: all resources, all evidence, all remedies with what they do and risk." };
     private static readonly Option<string> Lang = new("--lang") { Description = "Language of the texts: en or zh [default: of the locale]." };
+    private static readonly Option<string> Save = new("--save") { Description = "Write all of it to this file as well, for a ticket or for diff: .txt, .html or .json.", HelpName = "file" };
+    private static readonly Argument<string> Before = new("BEFORE") { Description = "A diagnosis that was saved as .json or .html." };
+    private static readonly Argument<string> After = new("AFTER") { Description = "A later one." };
+    private static readonly Argument<string> Whom = new("WHOM") { Description = ":PORT, ADDRESS:PORT (IPv6 in brackets), a process id, or the name of a unit." };
     private static readonly Argument<string[]> Asked = new("TEXT") { Description = "As many words as it takes; - reads standard input. Without any: lists the topics.", Arity = ArgumentArity.ZeroOrMore };
 
     /// <summary>Parses and runs.</summary>
@@ -69,8 +74,25 @@ internal static class CommandLine
         });
         root.Subcommands.Add(new Command("diagnose", "Look at this host once: what is running out, who holds it, when it will be gone, what to do. Ends with 0 (nothing), 1 (warning), 2 (critical), 3 (could not tell).")
         {
-            Options = { Json, Watch, Lang },
-            Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, parsed.GetValue(Json), parsed.GetValue(Watch), ReadLanguage(parsed))),
+            Options = { Full, Json, Watch, Save, Lang },
+            Action = new CommandAction((sources, parsed) => DiagnoseCommand.Run(sources, FormOf(parsed), parsed.GetValue(Watch), parsed.GetValue(Save), ReadLanguage(parsed))),
+        });
+        root.Subcommands.Add(new Command("top", "Show in the whole window what is running out and who uses it, again and again: destinations, listeners, processes, peers, units, namespaces. Takes a terminal; ? shows its keys.")
+        {
+            Options = { Lang },
+            Action = new CommandAction((sources, parsed) => TopCommand.Run(sources, ReadLanguage(parsed))),
+        });
+        root.Subcommands.Add(new Command("diff", "Tell what has changed between two saved diagnoses. Ends with 0 (the same findings and settings) or 1 (not the same).")
+        {
+            Arguments = { Before, After },
+            Options = { Lang },
+            Action = new CommandAction((_, parsed) => DiffCommand.Run(parsed.GetValue(Before)!, parsed.GetValue(After)!, ReadLanguage(parsed))),
+        });
+        root.Subcommands.Add(new Command(WhoCommand.Name, "Tell who holds the sockets of a port, a peer, a process or a unit: holders, queue and limit, states, top peers, ages. Ends with 0 (somebody), 1 (nobody), 3 (could not tell).")
+        {
+            Arguments = { Whom },
+            Options = { Lang },
+            Action = new CommandAction((sources, parsed) => WhoCommand.Run(sources, parsed.GetValue(Whom)!, ReadLanguage(parsed))),
         });
         root.Subcommands.Add(Incidents());
         root.Subcommands.Add(new Command(ExplainCommand.Name, "Explain a finding, an error message, a line of the kernel's log, a setting or an old habit: symptom, proof, cause, remedies.")
@@ -200,6 +222,8 @@ internal static class CommandLine
             return result.Tokens.Count == 0 ? [new Given(Setting, "true", option.Name)] : [.. result.Tokens.Select(token => new Given(Setting, token.Value, option.Name))];
         }
     }
+
+    private static DiagnosisForm FormOf(ParseResult parsed) => parsed.GetValue(Json) ? DiagnosisForm.Json : parsed.GetValue(Full) ? DiagnosisForm.Full : DiagnosisForm.Short;
 
     private static Language? ReadLanguage(ParseResult parsed) => parsed.GetValue(Lang) switch
     {

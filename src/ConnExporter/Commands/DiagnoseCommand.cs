@@ -26,28 +26,43 @@ internal static class DiagnoseCommand
 
     /// <summary>Runs it.</summary>
     /// <param name="sources">The settings.</param>
-    /// <param name="asJson">Whether to print JSON.</param>
+    /// <param name="form">How it is shown.</param>
     /// <param name="watch">Whether to go on until interrupted.</param>
+    /// <param name="save">A file to write it to as well; null for none.</param>
     /// <param name="language">The language; null for the locale's.</param>
     /// <returns>0 nothing, 1 a warning, 2 critical, 3 could not tell.</returns>
-    public static int Run(ConfigurationSources sources, bool asJson, bool watch, Language? language)
+    public static int Run(ConfigurationSources sources, DiagnosisForm form, bool watch, string? save, Language? language)
     {
+        if (save is not null)
+        {
+            DiagnosisFile.CheckName(save);
+        }
+
+        if (watch && form != DiagnosisForm.Json && save is null && TopCommand.HasTerminal)
+        {
+            return TopCommand.Run(sources, language);
+        }
+
         ExporterOptions options = sources.Load();
+        bool asJson = form == DiagnosisForm.Json;
         var book = TextBook.Of(asJson ? language ?? Languages.OfEnvironment(Environment.GetEnvironmentVariable) : LocaleOutput.Begin(language));
         var style = TerminalStyle.OfOutput(Environment.GetEnvironmentVariable);
         while (true)
         {
             ReadOnlyMemory<byte> json = Look(options, book);
             using var document = JsonDocument.Parse(json);
+            if (save is not null)
+            {
+                DiagnosisFile.Write(save, json, book);
+            }
+
             if (asJson)
             {
                 PlainOutput.WriteJson(json.Span);
             }
             else
             {
-                // In place: home, then what the last report had more.
-                Console.Out.Write(watch && style.Colour ? "\u001b[H\u001b[2J" : "");
-                Console.Out.Write(DiagnosisText.Render(document.RootElement, book, style));
+                Console.Out.Write(form == DiagnosisForm.Full ? DiagnosisText.Render(document.RootElement, book, style) : DiagnosisSummary.Render(document.RootElement, book, style));
                 Console.Out.Flush();
             }
 

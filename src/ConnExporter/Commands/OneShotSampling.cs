@@ -22,17 +22,28 @@ internal sealed class OneShotSampling : IDisposable
     private readonly long start;
 
     /// <summary>Starts them.</summary>
-    public OneShotSampling(ExporterOptions options, TimeProvider time, ILogger log)
+    /// <param name="options">What they read, and how often.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Takes what they have to say.</param>
+    /// <param name="allAtOnce">Whether each census finds all holders, which takes its time; else they become known one after the other.</param>
+    public OneShotSampling(ExporterOptions options, TimeProvider time, ILogger log, bool allAtOnce = true)
     {
         this.time = time;
         store = new SnapshotStore();
         sampler = new Sampler(store, CollectorList.All, KernelSource.Host(options.ProcPath, options.SysPath, options.RootPath), time, log);
-        sampler.Apply(options with { Census = options.Census with { AllAtOnce = true } });
+        sampler.Apply(options with { Census = options.Census with { AllAtOnce = allAtOnce } });
         start = time.GetTimestamp();
     }
 
     /// <summary>What is known so far.</summary>
     public Snapshot Current => store.Current;
+
+    /// <summary>What is known by now; sees to it that collectors that hang are known to.</summary>
+    public Snapshot Look()
+    {
+        sampler.Watch();
+        return store.Current;
+    }
 
     /// <summary>Waits until each collector has answered or is stuck for good.</summary>
     public Snapshot Wait() => Wait(HaveAnswered, Patience);

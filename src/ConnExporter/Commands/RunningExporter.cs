@@ -77,6 +77,30 @@ internal sealed class RunningExporter
         return local.Refusal is { } reason ? other.With((path, reason)) : other;
     }
 
+    /// <summary>A document of the daemon that runs on this host, as it is.</summary>
+    /// <param name="options">Where it listens, if it runs with these options.</param>
+    /// <param name="target">Path and query.</param>
+    /// <returns>Null where none runs, or it is not to be believed, or does not answer.</returns>
+    public static ReadOnlyMemory<byte>? Fetch(ExporterOptions options, string target)
+    {
+        string path = LocalSocket.PathToAsk(options.Web);
+        var directory = TrustedDirectory.Of(Path.GetDirectoryName(path) ?? "/");
+        if (!directory.Exists || directory.Doubt is not null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return Get(directory, path, target);
+        }
+        catch (Exception e) when (e is ArgumentOutOfRangeException or SocketException or IOException)
+        {
+            // Whoever asks looks for himself then.
+            return null;
+        }
+    }
+
     /// <summary>Reads an answer of one that is trusted.</summary>
     /// <param name="address">Where it is from.</param>
     /// <param name="content">The answer.</param>
@@ -133,17 +157,18 @@ internal sealed class RunningExporter
             return new RunningExporter(path, refusal: null);
         }
 
-        return directory.Doubt is { } doubt ? new RunningExporter(path, doubt) : Ask(
-            path,
-            () => LocalRequest.Get(new UnixDomainSocketEndPoint(Path.Join(directory.Path, Path.GetFileName(path))), target, LargestAnswer, PatienceOnSocket, socket =>
-            {
-                if (PeerUser.Of(socket) is not { } user || !directory.Trusts(user))
-                {
-                    throw new IOException(PeerUser.Of(socket) is { } stranger ? $"uid {stranger} listens there, not {directory}" : "the kernel does not say who listens there");
-                }
-            }),
-            content => Understand(path, content));
+        return directory.Doubt is { } doubt ? new RunningExporter(path, doubt) : Ask(path, () => Get(directory, path, target), content => Understand(path, content));
     }
+
+    // Only of one of whom the kernel says that he may be believed.
+    private static ReadOnlyMemory<byte> Get(TrustedDirectory directory, string path, string target) =>
+        LocalRequest.Get(new UnixDomainSocketEndPoint(Path.Join(directory.Path, Path.GetFileName(path))), target, LargestAnswer, PatienceOnSocket, socket =>
+        {
+            if (PeerUser.Of(socket) is not { } user || !directory.Trusts(user))
+            {
+                throw new IOException(PeerUser.Of(socket) is { } stranger ? $"uid {stranger} listens there, not {directory}" : "the kernel does not say who listens there");
+            }
+        });
 
     private static RunningExporter AskOnPort(IPEndPoint server, string target, DateTimeOffset earliest, DateTimeOffset latest)
     {

@@ -27,6 +27,12 @@ internal static class ExitCode
     /// <summary>explain: nothing is known about what was asked.</summary>
     public const int Unknown = 1;
 
+    /// <summary>who: there is nobody.</summary>
+    public const int Nobody = 1;
+
+    /// <summary>diff: findings or settings are not the same.</summary>
+    public const int Different = 1;
+
     /// <summary>A command was used wrongly (sysexits.h, EX_USAGE); 2 is taken where it means critical.</summary>
     public const int Usage = 64;
 

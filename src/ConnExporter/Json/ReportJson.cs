@@ -232,6 +232,17 @@ internal static class ReportJson
             }
 
             json.WriteEndArray();
+            if (remedy.Unread is { Length: > 0 } unread && remedy.CommandLines.Length > 0)
+            {
+                json.WriteStartArray("unread");
+                foreach (string setting in unread)
+                {
+                    json.WriteStringValue(setting);
+                }
+
+                json.WriteEndArray();
+            }
+
             WriteSeconds(json, "buys_seconds", remedy.Buys);
             json.WriteEndObject();
         }

@@ -1,3 +1,5 @@
+using ConnExporter.Kernel;
+
 namespace ConnExporter.Terminal;
 
 /// <summary>How text looks where it is read: with colour and blocks on a terminal, plain in a pipe.</summary>
@@ -8,6 +10,10 @@ internal sealed record TerminalStyle(bool Colour, bool Blocks, int Width)
 {
     /// <summary>What a pipe gets.</summary>
     public static readonly TerminalStyle Plain = new(Colour: false, Blocks: false, 80);
+
+    // Longer lines are hard to read, and in shorter ones nothing is to be seen.
+    private const int Widest = 160;
+    private const int Narrowest = 40;
 
     /// <summary>Whether a text arrives as it is, character for character: in the locale's set it may not.</summary>
     public Func<string, bool> Carries { get; init; } = static _ => true;
@@ -22,11 +28,15 @@ internal sealed record TerminalStyle(bool Colour, bool Blocks, int Width)
         }
 
         bool dumb = environment("TERM") is null or "" or "dumb";
-        return new TerminalStyle(!dumb && string.IsNullOrEmpty(environment("NO_COLOR")), !dumb, Plain.Width) { Carries = LocaleOutput.Carries };
+        int width = TerminalSize.Of(1) is { } size ? Math.Clamp(size.Columns, Narrowest, Widest) : Plain.Width;
+        return new TerminalStyle(!dumb && string.IsNullOrEmpty(environment("NO_COLOR")), !dumb, width) { Carries = LocaleOutput.Carries };
     }
 
     /// <summary>Bold.</summary>
     public string Strong(string text) => Escape("1", text);
+
+    /// <summary>The one of several that is chosen.</summary>
+    public string Chosen(string text) => Escape("7", text);
 
     /// <summary>Less visible.</summary>
     public string Faint(string text) => Escape("2", text);

@@ -26,6 +26,9 @@ internal sealed record Launch(params string[] Arguments)
     /// <summary>Whether its log is left unread once it has started.</summary>
     public bool LogIsLeftUnread { get; init; }
 
+    /// <summary>How long it may run.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Whether somebody writes to its standard input.</summary>
     public bool WithInput { get; init; }
 
@@ -57,7 +60,7 @@ internal sealed record Launch(params string[] Arguments)
     public async Task<Finished> RunAsync()
     {
         using Process process = Start();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(Patience);
         try
         {
             Task<string> output = process.StandardOutput.ReadToEndAsync(patience.Token);

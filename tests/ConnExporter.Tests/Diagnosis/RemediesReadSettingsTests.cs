@@ -10,6 +10,7 @@ using ConnExporter.Kernel.Proc;
 using ConnExporter.Sampling.Census;
 using ConnExporter.Sampling.Collectors;
 using ConnExporter.Sampling.Holders;
+using ConnExporter.Tests.Terminal;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Tests.Diagnosis;
@@ -162,6 +163,41 @@ public class RemediesReadSettingsTests
         string?[] commands = [.. bench.Judge(new AcceptQueueOverflowing())!.Remedies.SelectMany(remedy => remedy.CommandLines).Where(line => line.Contains("somaxconn", StringComparison.Ordinal))];
 
         commands.ShouldBe(command is null ? [] : [command]);
+    }
+
+    [Fact]
+    public void Every_finding_is_told_on_one_screen_with_its_first_command()
+    {
+        var told = new HashSet<string>(StringComparer.Ordinal);
+        foreach (bool nat in (bool[])[true, false])
+        {
+            isNat = nat;
+            Tell();
+        }
+
+        foreach (string name in Bad.Keys)
+        {
+            values.Remove(name);
+            Tell();
+            values[name] = Bad[name];
+        }
+
+        (range, values["net.ipv4.tcp_syncookies"]) = (new(100, 1100), "1");
+        Tell();
+        told.ShouldBe(RuleList.All.Select(rule => rule.Id), ignoreOrder: true);
+
+        void Tell()
+        {
+            Observation seen = Play().Look();
+            foreach (Rule rule in RuleList.All)
+            {
+                // Alone, as other findings take commands over.
+                if (rule.Judge(seen, held: null) is { } verdict && told.Add(rule.Id) | verdict.Remedies.Any(remedy => remedy.Unread.Length > 0))
+                {
+                    OneScreen.Of(new Finding(rule, "self", verdict.Severity, verdict, DateTimeOffset.UnixEpoch), seen.Resources);
+                }
+            }
+        }
     }
 
     [Fact]

@@ -66,6 +66,7 @@ public class ForgedTextTests
         for (int width = 20; width <= 200; width++)
         {
             OwnOnly(DiagnosisText.Render(document.RootElement, TextBook.Of(Language.English), TerminalStyle.Plain with { Width = width }), document.RootElement);
+            OwnOnly(DiagnosisSummary.Render(document.RootElement, TextBook.Of(Language.English), TerminalStyle.Plain with { Width = width }), document.RootElement);
         }
     }
 
@@ -96,12 +97,15 @@ public class ForgedTextTests
         PageBench bench = Bench(name);
         bench.Look();
         using JsonDocument document = Document(bench);
+        using JsonDocument nothing = OneScreen.Document([], [], TextBook.Of(Language.English));
         foreach (Language language in Enum.GetValues<Language>())
         {
             for (int width = 20; width <= 200; width += language == Language.English ? 1 : 9)
             {
                 TerminalStyle style = TerminalStyle.Plain with { Width = width };
                 OwnOnly(DiagnosisText.Render(document.RootElement, TextBook.Of(language), style), document.RootElement);
+                OwnOnly(DiagnosisSummary.Render(document.RootElement, TextBook.Of(language), style), document.RootElement);
+                OwnOnly(DiffText.Render(nothing.RootElement, document.RootElement, TextBook.Of(language), style, out _), document.RootElement);
                 foreach (JsonElement finding in document.RootElement.GetProperty("findings").EnumerateArray())
                 {
                     OwnOnly(DiagnosisText.RenderFinding(finding, bench.Time.GetUtcNow(), TextBook.Of(language), style), document.RootElement);

@@ -47,9 +47,9 @@ internal sealed class AccessGate
             context.Response.Headers.Connection = "close";
         }
 
-        if (connection is { IsLocal: true } && context.Request.Path != StatusRoutes.DiagnosisPath)
+        if (connection is { IsLocal: true } && context.Request.Path != StatusRoutes.DiagnosisPath && context.Request.Path != StatusRoutes.SnapshotPath)
         {
-            await TurnAwayAsync(context, StatusCodes.Status404NotFound, null, $"on this socket there is only {StatusRoutes.DiagnosisPath}\n");
+            await TurnAwayAsync(context, StatusCodes.Status404NotFound, null, $"on this socket there are only {StatusRoutes.DiagnosisPath} and {StatusRoutes.SnapshotPath}\n");
             return;
         }
 

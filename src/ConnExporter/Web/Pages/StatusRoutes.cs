@@ -15,6 +15,9 @@ internal sealed class StatusRoutes(StatusSite site, IncidentPages? incidents = n
     /// <summary>Where the diagnosis is.</summary>
     public const string DiagnosisPath = "/api/v1/diagnosis";
 
+    /// <summary>The tables as JSON.</summary>
+    public const string SnapshotPath = "/api/v1/snapshot";
+
     private const string Html = "text/html; charset=utf-8";
     private const string Json = "application/json; charset=utf-8";
     private const string AssetPrefix = "/assets/";
@@ -36,7 +39,7 @@ internal sealed class StatusRoutes(StatusSite site, IncidentPages? incidents = n
 
             // The texts of JSON are English unless another language is asked for by name: programs read it.
             DiagnosisPath => await DocumentAsync(StatusSite.Document.Diagnosis, Asked(request) ?? Language.English, Json, compressed),
-            "/api/v1/snapshot" => await DocumentAsync(StatusSite.Document.Snapshot, Language.English, Json, compressed),
+            SnapshotPath => await DocumentAsync(StatusSite.Document.Snapshot, Language.English, Json, compressed),
             "/api/v1/history" => await DocumentAsync(StatusSite.Document.History, Language.English, Json, compressed),
             "/runbooks" when !Runbooks.Ids.IsEmpty => PageAnswer.Of(Html, Runbooks.RenderList(TextBook.Of(language))),
             "/incidents" when incidents is not null => await RecordedAsync(incidents, request, path, record: null, language, compressed, () => PageAnswer.Of(Html, incidents.RenderList(TextBook.Of(language)))),

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using ConnExporter.Diagnosis;
+using ConnExporter.Tests.Terminal;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
@@ -26,6 +27,7 @@ internal static class Said
             Regex.Matches(all, @"\{\w+\}", RegexOptions.None, TimeSpan.FromSeconds(1)).ShouldBeEmpty(all);
         }
 
+        OneScreen.Of(new Finding(rule, "self", verdict.Severity, verdict, DateTimeOffset.UnixEpoch), []);
         return string.Join('\n', verdict.Evidence.Select(TextBook.Of(Language.English).Say));
     }
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using ConnExporter.Diagnosis;
+using ConnExporter.Tests.Terminal;
 using ConnExporter.Texts;
 
 namespace ConnExporter.Tests.Diagnosis.Rules;
@@ -28,6 +29,7 @@ internal static partial class VerdictShould
 
         verdict.Remedies.Select(remedy => (int)remedy.Kind).ShouldBeInOrder(SortDirection.Ascending);
         verdict.Remedies.Select(remedy => remedy.Key).ShouldBeUnique();
+        OneScreen.Of(new Finding(rule, "self", severity, verdict, DateTimeOffset.UnixEpoch), []);
         verdict.Settings.ShouldAllBe(setting => setting.StartsWith("net.", StringComparison.Ordinal) || setting.StartsWith("fs.", StringComparison.Ordinal));
         return verdict;
     }
