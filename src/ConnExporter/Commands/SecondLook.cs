@@ -20,7 +20,7 @@ internal static class SecondLook
     private const string Namespaces = "namespaces";
     private const string Symptoms = "symptoms";
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-    private static readonly string[] Counting = ["counters", "listeners", "conntrack", "neighbours"];
+    private static readonly string[] Counting = ["counters", "listeners", "conntrack", "neighbours", "udp", "unix"];
 
     /// <summary>The settings under which what counts is read again within a second or so, whatever the daemon's intervals are. Two readings are no matter of a share of the CPU.</summary>
     public static ExporterOptions ReadSoonAgain(ExporterOptions options)

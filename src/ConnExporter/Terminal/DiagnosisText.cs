@@ -70,7 +70,7 @@ internal sealed class DiagnosisText
         string? full = bad == 0 ? SayFull(resources) : null;
         Paragraph(
             "",
-            bad > 0 ? book["cli.verdict." + verdict, ("title", Text(findings[0], "title")!)] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : "") : full ?? book[isComplete ? "cli.verdict.ok" : "cli.verdict.could_not_tell"],
+            bad > 0 ? book["cli.verdict." + verdict, ("title", Text(findings[0], "title")!)] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : "") : full ?? (isComplete ? book["cli.verdict.ok", ("what", LookedAt(document))] : book["cli.verdict.could_not_tell"]),
             line => style.Severity(bad > 0 ? verdict : isComplete && full is null ? "ok" : "warning", line));
         WriteFirstToGo(resources);
         WriteSockets(document);
@@ -85,6 +85,13 @@ internal sealed class DiagnosisText
         WriteConntrack(document);
         WriteSettings(document, findings);
         WriteNotSeen(document.GetProperty("not_seen"));
+    }
+
+    // Nothing is said to have been looked at that was switched off.
+    private static string LookedAt(JsonElement document)
+    {
+        HashSet<string?> unseen = [.. document.GetProperty("not_seen").EnumerateArray().Select(one => Text(one, "what"))];
+        return string.Join(" · ", new[] { ("states", "TCP"), ("udp", "UDP"), ("unix", "Unix") }.Where(kind => !unseen.Contains(kind.Item1)).Select(kind => kind.Item2));
     }
 
     // A bar that is not green, and nothing the matter: the sentence above it is not "nothing".
