@@ -61,6 +61,15 @@ internal sealed record Input(string Collector, Fact Lack, Func<Observation, bool
     /// <summary>The tables are the host's: in another network namespace than the first there is nothing to read.</summary>
     public static readonly Input NeighbourCounters = new("neighbours", new("neighbour_counters"), seen => seen.Neighbours?.Tables.All(table => table.Counts.TableFulls is not null) == true) { MayBeAbsent = true, Rises = true };
 
+    public static readonly Input Udp = new("udp", new("reading"), seen => seen.Udp is not null);
+
+    /// <summary>Which ports of the range UDP sockets may be given.</summary>
+    public static readonly Input UdpUsable = new("udp", new("udp_usable"), seen => seen.Udp?.Usable is not null);
+
+    public static readonly Input UdpCounters = new("udp", new("udp_counters"), seen => seen.Udp?.Counters.V4 is not null) { Rises = true };
+
+    public static readonly Input Unix = new("unix", new("unix_queues"), seen => seen.Unix is not null) { Rises = true };
+
     public static readonly Input Descriptors = new("descriptors", new("reading"), seen => seen.Descriptors is not null);
 
     public static readonly Input Processes = new("processes", new("reading"), seen => seen.Processes is not null);

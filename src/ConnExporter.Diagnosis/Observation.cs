@@ -71,6 +71,10 @@ internal sealed class Observation
 
     public NeighboursReading? Neighbours { get; private init; }
 
+    public UdpReading? Udp { get; private init; }
+
+    public UnixReading? Unix { get; private init; }
+
     public DescriptorsReading? Descriptors { get; private init; }
 
     public ProcessesReading? Processes { get; private init; }
@@ -134,6 +138,8 @@ internal sealed class Observation
             Ports = Find<PortsReading>(),
             Conntrack = Find<ConntrackReading>(),
             Neighbours = Find<NeighboursReading>(),
+            Udp = Find<UdpReading>(),
+            Unix = Find<UnixReading>(),
             Descriptors = Find<DescriptorsReading>(),
             Processes = Find<ProcessesReading>(),
             Settings = Find<SettingsReading>(),
@@ -151,12 +157,12 @@ internal sealed class Observation
         foreach (NamespacesReading.Row row in namespaces.Rows.Where(row => row.InFull))
         {
             NamespaceReadings readings = row.Readings;
-            foreach (Reading reading in new Reading?[] { readings.Counters, readings.Listeners, readings.Limits, readings.Ports, readings.Conntrack }.OfType<Reading>())
+            foreach (Reading reading in new Reading?[] { readings.Counters, readings.Listeners, readings.Limits, readings.Ports, readings.Conntrack, readings.Unix }.OfType<Reading>())
             {
                 takenAt[reading] = readings.LookedAt;
             }
 
-            foreach (Reading reading in new Reading?[] { readings.States, readings.Census }.OfType<Reading>())
+            foreach (Reading reading in new Reading?[] { readings.States, readings.Census, readings.Udp }.OfType<Reading>())
             {
                 takenAt[reading] = readings.WalkedAt;
             }
@@ -170,6 +176,8 @@ internal sealed class Observation
                 SockStat = readings.Limits,
                 Ports = readings.Ports,
                 Conntrack = readings.Conntrack,
+                Udp = readings.Udp,
+                Unix = readings.Unix,
                 ProcessId = row.ProcessId,
                 InForce = readings.Settings,
                 Inhabitants = row.Inhabitants,
@@ -287,6 +295,16 @@ internal sealed class Observation
             Memory.Count(DropsOf(row), row.Drops);
         }
 
+        foreach ((string family, string name, ulong? value) in Udp?.Counters.All ?? [])
+        {
+            Memory.Count(UdpCounterOf(family, name), value, IsNarrow);
+        }
+
+        foreach (UdpReading.ReceiverRow row in Udp?.Receivers ?? [])
+        {
+            Memory.Count(DropsOf(row), row.Drops);
+        }
+
         SymptomProof.Remember(Memory, Symptoms);
         Memory.Count(UnansweredProbes, Census?.Probes is null ? null : Census.UnansweredProbes);
         Memory.Gauge("established", States?[Kernel.Netlink.TcpState.Established]);
@@ -299,6 +317,14 @@ internal sealed class Observation
 
     /// <summary>The name that it is remembered by how often a table of neighbours had no room.</summary>
     public static string FullOf(NeighboursReading.Table table) => $"neighbours.{table.Family}.table_fulls";
+
+    /// <summary>The name that a counter of UDP is remembered by.</summary>
+    /// <param name="family"><c>ipv4</c> or <c>ipv6</c>.</param>
+    /// <param name="name">The kernel's name.</param>
+    public static string UdpCounterOf(string family, string name) => $"udp.{family}.{name}";
+
+    /// <summary>The name that the drops of a UDP socket are remembered by.</summary>
+    public static string DropsOf(UdpReading.ReceiverRow row) => $"udp drops {row.Address} {row.Port}";
 
     /// <summary>The name that the drops of a listener are remembered by.</summary>
     public static string DropsOf(ListenersReading.Row row) => $"drops {row.Address} {row.Port}";

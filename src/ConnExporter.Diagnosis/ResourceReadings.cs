@@ -3,6 +3,7 @@ using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
 using ConnExporter.Sampling;
+using ConnExporter.Sampling.Census;
 using ConnExporter.Sampling.Collectors;
 
 namespace ConnExporter.Diagnosis;
@@ -12,7 +13,7 @@ internal static class ResourceReadings
 {
     /// <summary>All instances, in no order. What was not read has none.</summary>
     public static IEnumerable<ResourceInstance> Of(Observation seen) =>
-        [.. EphemeralPorts(seen), .. Conntrack(seen), .. HostDescriptors(seen), .. ProcessDescriptors(seen), .. Queues(seen), .. Orphans(seen), .. TimeWaits(seen), .. Memory(seen)];
+        [.. EphemeralPorts(seen), .. Conntrack(seen), .. HostDescriptors(seen), .. ProcessDescriptors(seen), .. Queues(seen), .. Orphans(seen), .. TimeWaits(seen), .. Memory(seen), .. UdpPorts(seen), .. UnixQueues(seen), .. InstanceConnections(seen)];
 
     private static IEnumerable<ResourceInstance> EphemeralPorts(Observation seen)
     {
@@ -118,6 +119,52 @@ internal static class ResourceReadings
             yield return new(ResourceKind.TcpMemory, seen.Netns, ResourceInstance.Host, counts.MemoryPages * pageSize, limits.LimitPages * pageSize) { Timestamp = seen.TimestampOf(seen.SockStat) };
         }
     }
+
+    // What is taken on one address is taken from those that choose none as well; both families' row adds nothing where IPv6 has none.
+    private static IEnumerable<ResourceInstance> UdpPorts(Observation seen)
+    {
+        if (seen.Udp is not { Usable: { } usable } udp)
+        {
+            yield break;
+        }
+
+        Holder? holder = UdpHolding.Of(seen).FirstOrDefault();
+        for (int i = 0; i < udp.Ports.Length; i++)
+        {
+            UdpPortUse row = udp.Ports[i];
+            if (i == 0 || row.InUse > (row.Address == "::" ? udp.Ports[0].InUse : 0))
+            {
+                yield return new(ResourceKind.UdpPorts, seen.Netns, row.Address, row.InUse, usable) { Possible = row.Possible, Likely = row.Possible == row.InUse ? row.InUse : null, Holder = holder, Timestamp = seen.TimestampOf(udp) };
+            }
+        }
+    }
+
+    /// <summary>
+    /// What counts against the limit of an instance type: the flows that are tracked, those that are only forwarded among them; where nothing is tracked the sockets with a peer. Null where
+    /// neither was read.
+    /// </summary>
+    public static (ulong Count, bool IsTracked, Reading From)? ConnectionsOf(Observation seen) =>
+        seen.Conntrack is { Count: > 0 } table ? (table.Count, true, table)
+        : seen.States is { } states && seen.Udp is { } udp
+            ? (states.Total - states[TcpState.Listen] - states[TcpState.Close] + udp[0, UdpReading.Connected] + udp[1, UdpReading.Connected], false, states)
+        : null;
+
+    private static IEnumerable<ResourceInstance> InstanceConnections(Observation seen)
+    {
+        if (seen.IsOwn && seen.Thresholds.ConnectionLimit is { } limit && ConnectionsOf(seen) is { } connections)
+        {
+            yield return new(ResourceKind.InstanceConnections, seen.Netns, ResourceInstance.Host, connections.Count, limit) { Timestamp = seen.TimestampOf(connections.From) };
+        }
+    }
+
+    // The queue takes one more than its limit (net/unix/af_unix.c:unix_recvq_full).
+    private static IEnumerable<ResourceInstance> UnixQueues(Observation seen) =>
+        (seen.Unix?.Listeners ?? []).Select(row => new ResourceInstance(ResourceKind.UnixAcceptQueue, seen.Netns, Visible.Name(row.Name), row.Queue, row.Limit + 1.0)
+        {
+            Peak = row.Peak,
+            Holder = row.Holding is { } holding ? Holder.Of(holding.Server, seen.StartOf(holding.Server.StartTicks)) : null,
+            Timestamp = seen.TimestampOf(seen.Unix!),
+        });
 
     /// <summary>The name of the instance that is the ports towards a destination.</summary>
     public static string NameOf(CensusReading.DestinationRow row) => $"{InetAddress.WithPort(row.Address, row.Port)} from {row.Source}";

@@ -60,6 +60,9 @@ internal sealed record Thresholds
     /// <summary>Stalled sockets that are a warning.</summary>
     public int Stalled { get; init; } = 20;
 
+    /// <summary>Connections that whoever runs the host below permits (<c>limits.connections</c>); null where none is known.</summary>
+    public int? ConnectionLimit { get; init; }
+
     /// <summary>Processes of one name, each with connections, that are a storm.</summary>
     public int ProcessStorm { get; init; } = 200;
 }

@@ -23,6 +23,8 @@ internal static class Suite
         Mixed.Part,
         Descriptors.Part,
         Listeners.Part,
+        OtherSockets.Udp,
+        OtherSockets.UnixSockets,
         Namespaces.Part,
         Defaults.Part,
         Pages.Part,

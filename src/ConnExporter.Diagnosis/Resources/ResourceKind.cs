@@ -14,6 +14,9 @@ internal enum ResourceKind
     OrphanedSockets,
     TimeWaitBuckets,
     TcpMemory,
+    UdpPorts,
+    UnixAcceptQueue,
+    InstanceConnections,
 }
 
 /// <summary>The names that resources have on the page, in JSON and in the texts.</summary>
@@ -21,7 +24,7 @@ internal static class ResourceKinds
 {
     private static readonly string[] Labels =
     [
-        "ephemeral_ports", "conntrack_entries", "file_descriptors", "process_file_descriptors", "accept_queue", "syn_queue", "orphaned_sockets", "time_wait_buckets", "tcp_memory",
+        "ephemeral_ports", "conntrack_entries", "file_descriptors", "process_file_descriptors", "accept_queue", "syn_queue", "orphaned_sockets", "time_wait_buckets", "tcp_memory", "udp_ports", "unix_accept_queue", "instance_connections",
     ];
 
     /// <summary>All kinds.</summary>

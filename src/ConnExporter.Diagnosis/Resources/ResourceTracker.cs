@@ -96,7 +96,7 @@ internal sealed class ResourceTracker
             track.SampledAt = now;
 
             // A queue comes and goes in milliseconds: there is no trend in it. For the others it is looked for when there is another point to look at.
-            if (track.History.Add(now, instance.Used) && instance.Kind is not (ResourceKind.AcceptQueue or ResourceKind.SynQueue))
+            if (track.History.Add(now, instance.Used) && instance.Kind is not (ResourceKind.AcceptQueue or ResourceKind.SynQueue or ResourceKind.UnixAcceptQueue))
             {
                 track.Growth = Forecast.Growth(track.History.Since(now - Length), instance.Limit) ?? track.PrimedGrowth;
             }

@@ -11,32 +11,84 @@ namespace ConnExporter.Kernel.Netlink;
 public ref struct SockDiagDump
 {
     private readonly NetlinkSocket socket;
+    private readonly string modules;
+    private readonly ushort answers;
     private readonly uint sequence;
     private NetlinkMessageReader datagram;
     private bool ended;
 
-    /// <summary>Sends the request.</summary>
+    /// <summary>Asks for TCP sockets.</summary>
     /// <param name="socket">A sock_diag socket with no dump in progress.</param>
     /// <param name="request">What to dump.</param>
     /// <exception cref="KernelReadException">The kernel did not take the request.</exception>
     public SockDiagDump(NetlinkSocket socket, scoped in SockDiagRequest request)
+        : this(socket, SockDiagRequest.MessageType, "inet_diag or tcp_diag")
     {
-        ArgumentNullException.ThrowIfNull(socket);
-        this.socket = socket;
-        sequence = socket.NextSequence();
         Span<byte> bytes = stackalloc byte[SockDiagRequest.MaxSize];
         socket.Send(bytes[..request.Write(bytes, sequence)]);
     }
 
-    /// <summary>Reads the next socket.</summary>
+    /// <summary>Asks for UDP sockets of one family.</summary>
+    /// <param name="socket">A sock_diag socket with no dump in progress.</param>
+    /// <param name="request">What to dump.</param>
+    /// <exception cref="KernelReadException">The kernel did not take the request.</exception>
+    public SockDiagDump(NetlinkSocket socket, scoped in UdpDiagRequest request)
+        : this(socket, UdpDiagRequest.MessageType, "inet_diag or udp_diag")
+    {
+        Span<byte> bytes = stackalloc byte[UdpDiagRequest.Size];
+        request.Write(bytes, sequence);
+        socket.Send(bytes);
+    }
+
+    /// <summary>Asks for Unix sockets.</summary>
+    /// <param name="socket">A sock_diag socket with no dump in progress.</param>
+    /// <param name="request">What to dump.</param>
+    /// <exception cref="KernelReadException">The kernel did not take the request.</exception>
+    public SockDiagDump(NetlinkSocket socket, scoped in UnixDiagRequest request)
+        : this(socket, UnixDiagRequest.MessageType, "unix_diag")
+    {
+        Span<byte> bytes = stackalloc byte[UnixDiagRequest.Size];
+        request.Write(bytes, sequence);
+        socket.Send(bytes);
+    }
+
+    private SockDiagDump(NetlinkSocket socket, ushort answers, string modules)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        this.socket = socket;
+        this.answers = answers;
+        this.modules = modules;
+        sequence = socket.NextSequence();
+    }
+
+    /// <summary>Reads the next TCP or UDP socket.</summary>
     /// <param name="record">The socket; it holds until the next call.</param>
     /// <returns>False when the kernel has said that the dump is complete.</returns>
     /// <exception cref="KernelReadException">
-    /// Absent where inet_diag or tcp_diag is missing; Denied; Broken for anything that breaks the protocol: what was read so far is then
+    /// Absent where a module is missing; Denied; Broken for anything that breaks the protocol: what was read so far is then
     /// to be thrown away.
     /// </exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryRead(out SocketRecord record)
+    {
+        bool found = TryReadPayload(out ReadOnlySpan<byte> payload);
+        record = found ? new SocketRecord(payload) : default;
+        return found;
+    }
+
+    /// <summary>Reads the next Unix socket.</summary>
+    /// <param name="record">The socket; it holds until the next call.</param>
+    /// <returns>False when the kernel has said that the dump is complete.</returns>
+    /// <exception cref="KernelReadException">As <see cref="TryRead"/>.</exception>
+    public bool TryReadUnix(out UnixSocketRecord record)
+    {
+        bool found = TryReadPayload(out ReadOnlySpan<byte> payload);
+        record = found ? new UnixSocketRecord(payload) : default;
+        return found;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool TryReadPayload(out ReadOnlySpan<byte> payload)
     {
         while (!ended)
         {
@@ -47,11 +99,14 @@ public ref struct SockDiagDump
                     throw KernelReadException.Protocol($"sock_diag: an answer to request {message.Sequence} in the dump {sequence}");
                 }
 
+                if (message.Type == answers)
+                {
+                    payload = message.Payload;
+                    return true;
+                }
+
                 switch (message.Type)
                 {
-                    case SockDiagRequest.MessageType:
-                        record = new SocketRecord(message.Payload);
-                        return true;
                     case NetlinkMessage.Done when message.Payload.Length >= sizeof(int) && message.Errno == 0:
                         if (datagram.TryRead(out NetlinkMessage further))
                         {
@@ -59,7 +114,7 @@ public ref struct SockDiagDump
                         }
 
                         ended = true;
-                        record = default;
+                        payload = default;
                         return false;
                     case NetlinkMessage.Done when message.Payload.Length >= sizeof(int):
                     case NetlinkMessage.Error when message.Payload.Length >= sizeof(int):
@@ -78,12 +133,12 @@ public ref struct SockDiagDump
             datagram = new NetlinkMessageReader(received);
         }
 
-        record = default;
+        payload = default;
         return false;
     }
 
-    // inet_diag missing answers a type 18 request with EOPNOTSUPP, tcp_diag missing ends the dump with ENOENT (kernel-facts §1).
-    private static KernelReadException Refused(int errno) => errno is Errno.NoEntry or Errno.OperationNotSupported
-        ? new KernelReadException(FailureKind.Absent, "absent", $"sock_diag: the module inet_diag or tcp_diag is missing (errno {errno}: {Marshal.GetPInvokeErrorMessage(errno)})")
+    // inet_diag missing answers a type 18 request with EOPNOTSUPP, tcp_diag missing ends the dump with ENOENT (kernel-facts §1), as do the others.
+    private readonly KernelReadException Refused(int errno) => errno is Errno.NoEntry or Errno.OperationNotSupported
+        ? new KernelReadException(FailureKind.Absent, "absent", $"sock_diag: the module {modules} is missing (errno {errno}: {Marshal.GetPInvokeErrorMessage(errno)})")
         : KernelReadException.FromErrno("sock_diag dump", errno);
 }

@@ -13,6 +13,7 @@ public readonly ref struct SocketRecord
     internal const byte InfoAttribute = 2;
     internal const byte TimeWaitTimer = 3;
     private const byte CgroupAttribute = 21;
+    private const byte V6OnlyAttribute = 11;
     private const byte ZeroWindowTimer = 4;
 
     // struct tcp_info (linux/tcp.h): tcpi_options, and milliseconds since the last event of each kind.
@@ -24,6 +25,7 @@ public readonly ref struct SocketRecord
     private const byte FamilyV4 = 2;
     private const int AttributeHeader = 4;
     private const int DropsOffset = 8 * sizeof(uint);
+    private const int ReceiveBufferOffset = sizeof(uint);
     private readonly ReadOnlySpan<byte> bytes;
     private readonly ulong? cgroup;
 
@@ -130,6 +132,21 @@ public readonly ref struct SocketRecord
         drops = 0;
         return false;
     }
+
+    /// <summary>The size of the receive buffer (SO_RCVBUF, as the kernel doubles it) from INET_DIAG_SKMEMINFO.</summary>
+    /// <param name="size">Its bytes, where the record carries them.</param>
+    public bool TryGetReceiveBuffer(out uint size)
+    {
+        bool found = TryGetAttribute(SocketMemoryAttribute, out ReadOnlySpan<byte> memory) && memory.Length >= ReceiveBufferOffset + sizeof(uint);
+        size = found ? MemoryMarshal.Read<uint>(memory[ReceiveBufferOffset..]) : 0;
+        return found;
+    }
+
+    /// <summary>Whether it is a socket of IPv6, be its address one of IPv4.</summary>
+    public bool IsV6 => bytes[0] != FamilyV4;
+
+    /// <summary>Whether it is bound to IPv6 alone (IPV6_V6ONLY). Told of sockets that are not connected.</summary>
+    public bool IsV6Only => TryGetAttribute(V6OnlyAttribute, out ReadOnlySpan<byte> only) && only.Length > 0 && only[0] != 0;
 
     /// <summary>
     /// The cgroup (version 2) in which the socket was made; accepted connections have their listener's. Since Linux 5.8, full sockets only;

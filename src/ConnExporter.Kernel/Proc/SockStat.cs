@@ -39,6 +39,32 @@ public readonly record struct SockStat(ulong InUse, ulong Orphans, ulong TimeWai
         }
     }
 
+    /// <summary>Reads the line <c>UDP:</c>: hashed IPv4 sockets of UDP of the namespace, and pages that UDP's buffers hold, of the whole host.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <exception cref="KernelReadException">Broken where the line or one of its two fields is missing.</exception>
+    public static (ulong InUse, ulong MemoryPages) ParseUdp(string path, ReadOnlySpan<byte> text)
+    {
+        ReadOnlySpan<byte> line = LineOf(path, text, "UDP:"u8);
+        return (Field(path, line, "inuse"u8), Field(path, line, "mem"u8));
+    }
+
+    /// <summary>Reads <c>UDP6: inuse</c> of <c>/proc/net/sockstat6</c>, which is not there where IPv6 is switched off: there are none then.</summary>
+    /// <param name="file"><c>/proc/net/sockstat6</c>.</param>
+    /// <exception cref="KernelReadException">Any failure but that there is no such file.</exception>
+    public static ulong ReadUdpInUse6IfThere(ProcFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        try
+        {
+            return Field(file.Path, LineOf(file.Path, file.Read(), "UDP6:"u8), "inuse"u8);
+        }
+        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
+        {
+            return 0;
+        }
+    }
+
     private static ReadOnlySpan<byte> LineOf(string path, ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
     {
         var lines = new Lines(path, text);

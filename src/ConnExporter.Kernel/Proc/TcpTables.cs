@@ -31,11 +31,20 @@ public sealed class TcpTables : IDisposable
     /// <summary>The tables of the network namespace that a proc file system shows; nothing is opened yet.</summary>
     /// <param name="proc">The proc file system.</param>
     public TcpTables(ProcFs proc)
+        : this(proc, "tcp")
+    {
+    }
+
+    private TcpTables(ProcFs proc, string protocol)
     {
         ArgumentNullException.ThrowIfNull(proc);
-        tcp = new LineFile(proc.NetPathOf("tcp"));
-        tcp6 = new LineFile(proc.NetPathOf("tcp6"));
+        tcp = new LineFile(proc.NetPathOf(protocol));
+        tcp6 = new LineFile(proc.NetPathOf(protocol + "6"));
     }
+
+    /// <summary>Those of UDP, <c>/proc/net/udp</c> and <c>udp6</c>, whose lines begin alike (net/ipv4/udp.c:udp4_format_sock). The kernel goes over its table anew for every page of them.</summary>
+    /// <param name="proc">The proc file system.</param>
+    public static TcpTables OfUdp(ProcFs proc) => new(proc, "udp");
 
     /// <summary>Starts over.</summary>
     /// <param name="wanted">The states to give, a bit each, as in <see cref="SockDiagRequest"/>. Listeners alone are read without going on through every socket.</param>

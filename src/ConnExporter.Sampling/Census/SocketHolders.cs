@@ -117,6 +117,15 @@ internal sealed class SocketHolders : IDisposable
         .Take(most)
         .Select(row => (owners[row.owner], row.count, kind == HeldSockets.CloseWait && oldest[row.owner] > TimeSpan.Zero ? oldest[row.owner] : (TimeSpan?)null));
 
+    /// <summary>The processes with the most sockets that were made from here, the biggest first.</summary>
+    /// <param name="most">How many processes.</param>
+    public IEnumerable<(Owner Owner, long Count)> BiggestOutbound(int most) => Enumerable.Range(0, owners.OwnerLimit)
+        .Select(owner => (owner, count: owner * TraitSets < traits.Length ? CountOf(owner, SocketTraits.Outbound) : 0))
+        .Where(row => row.count > 0)
+        .OrderByDescending(row => row.count).ThenBy(row => owners[row.owner].StartTicks)
+        .Take(most)
+        .Select(row => (owners[row.owner], row.count));
+
     /// <summary>Names of which very many processes have connections that were made from here, most processes first.</summary>
     /// <param name="most">How many names.</param>
     public IEnumerable<(ProcessName Name, int Processes, long Sockets, Owner First)> Connecting(int most) => Enumerable.Range(0, owners.OwnerLimit)

@@ -8,7 +8,8 @@ namespace ConnExporter.Sampling.Collectors;
 /// Drops are followed by socket (cookie) and added up, so that they do not fall when a member of a group closes. Bounded: beyond
 /// <see cref="Bound"/> the listeners that have something to tell go before those that have not, and what is left out is counted.
 /// </remarks>
-internal sealed class ListenerHistory
+/// <param name="family">The family of series that what is left out is counted with.</param>
+internal sealed class ListenerHistory(string family = "conn_listener_accept_queue")
 {
     /// <summary>Listeners that are followed where nothing else is asked for: 2 MB at most.</summary>
     public const int DefaultBound = 8192;
@@ -216,7 +217,7 @@ internal sealed class ListenerHistory
         }
 
         int hidden = Math.Max(0, open.Count - shown);
-        context.Drop("conn_listener_accept_queue", hidden + unfollowed);
+        context.Drop(family, hidden + unfollowed);
         if (hidden > 0)
         {
             open.Sort(FullestFirst);

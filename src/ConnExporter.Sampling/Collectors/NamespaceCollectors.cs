@@ -48,12 +48,14 @@ internal sealed class NamespaceCollectors : IDisposable
 
     /// <summary>How many sockets there are: the kernel keeps count, so that it costs next to nothing to ask.</summary>
     /// <exception cref="KernelReadException">As <see cref="ProcFile.Read"/>.</exception>
-    public (ulong InUse, ulong TimeWait) ReadTotals()
+    public (ulong InUse, ulong TimeWait, ulong Udp) ReadTotals()
     {
         try
         {
-            var v4 = SockStat.Parse(sockstat.Path, sockstat.Read());
-            return (v4.InUse + SockStat.ReadInUse6IfThere(sockstat6), v4.TimeWait);
+            ReadOnlySpan<byte> text = sockstat.Read();
+            var v4 = SockStat.Parse(sockstat.Path, text);
+            ulong udp = SockStat.ParseUdp(sockstat.Path, text).InUse;
+            return (v4.InUse + SockStat.ReadInUse6IfThere(sockstat6), v4.TimeWait, udp + SockStat.ReadUdpInUse6IfThere(sockstat6));
         }
         finally
         {
@@ -66,7 +68,7 @@ internal sealed class NamespaceCollectors : IDisposable
     public void ReadCounters(CollectContext context, NamespaceReadings readings) => readings.Counters = From(context, readings, counters, () => (CountersReading)counters.Collect(context));
 
     /// <summary>What costs little however many sockets there are.</summary>
-    public void ReadDetails(CollectContext context, NamespaceReadings readings, ListenerHistory listeners, ConntrackMemory conntrack)
+    public void ReadDetails(CollectContext context, NamespaceReadings readings, ListenerHistory listeners, ConntrackMemory conntrack, UnixHistory unix)
     {
         if (inside is null)
         {
@@ -77,14 +79,16 @@ internal sealed class NamespaceCollectors : IDisposable
         readings.Conntrack = From(context, readings, inside.Conntrack, () => inside.Conntrack.Collect(context, conntrack) as ConntrackReading);
         readings.Limits = From(context, readings, inside.Limits, () => (SockStatReading)inside.Limits.Collect(context));
         readings.Settings = From(context, readings, inside.Settings, () => (SettingsReading)inside.Settings.Collect(context));
+        readings.Unix = From(context, readings, inside.Unix, () => inside.Unix.Collect(context, unix));
         readings.Listeners = From(context, readings, inside.Listeners, () => inside.Listeners.Collect(context, listeners));
     }
 
     /// <summary>What takes a walk over the sockets: states and census in one, as the kernel goes over the sockets of the whole host to find these.</summary>
-    public void Walk(CollectContext context, NamespaceReadings readings, CensusMemory memory)
+    public void Walk(CollectContext context, NamespaceReadings readings, CensusMemory memory, UdpReceivers receivers)
     {
         readings.Census = inside is null ? null : From(context, readings, inside.Census, () => inside.Census.Collect(context, memory));
         readings.Worst = readings.Census?.Worst;
+        readings.Udp = inside is null ? null : From(context, readings, inside.Udp, () => inside.Udp.Collect(context, receivers));
         readings.States = readings.Census is { } census
             ? new StatesReading(context.Namespace, [.. census.States], census.IsFromTables ? StatesReading.ProcTables : StatesReading.SockDiag)
             : From(context, readings, states, () => (StatesReading)states.Collect(context));
@@ -126,6 +130,10 @@ internal sealed class NamespaceCollectors : IDisposable
 
         public CensusCollector Census { get; } = new(kernel, InBrief, names: false);
 
+        public UnixCollector Unix { get; } = new(kernel, InBrief with { ProbePorts = false }, names: false);
+
+        public UdpCollector Udp { get; } = new(kernel, InBrief, names: false);
+
         public void Dispose()
         {
             Listeners.Dispose();
@@ -134,6 +142,8 @@ internal sealed class NamespaceCollectors : IDisposable
             Limits.Dispose();
             Settings.Dispose();
             Census.Dispose();
+            Udp.Dispose();
+            Unix.Dispose();
         }
     }
 }

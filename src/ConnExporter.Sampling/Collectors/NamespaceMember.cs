@@ -22,6 +22,8 @@ internal sealed class NamespaceMember
     private ListenerHistory? listeners;
     private ConntrackMemory? conntrack;
     private CensusMemory? census;
+    private UnixHistory? unix;
+    private UdpReceivers? udp;
     private uint detailsAt;
     private int lastSeen;
     private int failedTurns;
@@ -75,7 +77,7 @@ internal sealed class NamespaceMember
     {
         bool isFirst = LookedAt == 0;
         LookedAt = round;
-        (ulong InUse, ulong TimeWait) totals;
+        (ulong InUse, ulong TimeWait, ulong Udp) totals;
         try
         {
             totals = collectors.ReadTotals();
@@ -86,7 +88,7 @@ internal sealed class NamespaceMember
         }
 
         bool wasEmpty = Sockets == 0;
-        Sockets = totals.InUse + totals.TimeWait;
+        Sockets = totals.InUse + totals.TimeWait + totals.Udp;
         if (Sockets == 0 && wasEmpty && IsRead && !IsShown)
         {
             failedTurns = 0;
@@ -128,7 +130,8 @@ internal sealed class NamespaceMember
 
         census ??= new CensusMemory();
         census.Stalled.Bound = bounds.Sockets;
-        collectors.Walk(context, readings, census);
+        udp ??= new UdpReceivers();
+        collectors.Walk(context, readings, census, udp);
         readings.WalkedAt = context.Time.GetTimestamp();
         return Take(readings);
     }
@@ -165,6 +168,8 @@ internal sealed class NamespaceMember
 
         listeners?.Trim();
         listeners = listeners is { IsEmpty: true } ? null : listeners;
+        unix = unix is { IsEmpty: true } ? null : unix;
+        udp = udp is { IsEmpty: true } ? null : udp;
         if (census is not null)
         {
             census.Destinations = [];
@@ -178,7 +183,8 @@ internal sealed class NamespaceMember
         listeners ??= new ListenerHistory();
         listeners.Bound = bounds.Listeners;
         conntrack ??= new ConntrackMemory();
-        collectors.ReadDetails(context, readings, listeners, conntrack);
+        unix ??= new UnixHistory();
+        collectors.ReadDetails(context, readings, listeners, conntrack, unix);
         Listeners = readings.Listeners?.Rows.Length ?? 0;
         troubledAt = readings.Listeners?.HasFullQueue == true ? round : troubledAt;
     }

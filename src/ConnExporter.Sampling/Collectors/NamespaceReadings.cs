@@ -19,6 +19,10 @@ internal sealed class NamespaceReadings
 
     public CensusReading? Census { get; set; }
 
+    public UdpReading? Udp { get; set; }
+
+    public UnixReading? Unix { get; set; }
+
     /// <summary>The sysctls that it has of its own: what a command for it changes is compared with these.</summary>
     public SettingsReading? Settings { get; set; }
 
@@ -28,14 +32,14 @@ internal sealed class NamespaceReadings
     /// <summary>Monotonic time of all but the next.</summary>
     public long LookedAt { get; set; }
 
-    /// <summary>Monotonic time of <see cref="States"/> and <see cref="Census"/>, which take a walk over the sockets.</summary>
+    /// <summary>Monotonic time of <see cref="States"/>, <see cref="Census"/> and <see cref="Udp"/>, which take a walk over the sockets.</summary>
     public long WalkedAt { get; set; }
 
     /// <summary>The first failure.</summary>
     public KernelReadException? Failure { get; private set; }
 
     /// <summary>Whether there is more than <see cref="Brief"/> keeps.</summary>
-    public bool IsFull => (Listeners ?? Ports ?? Conntrack ?? Limits ?? (Reading?)Census) is not null;
+    public bool IsFull => (Listeners ?? Ports ?? Conntrack ?? Limits ?? Udp ?? Unix ?? (Reading?)Census) is not null;
 
     /// <summary>What the page shows of a namespace that is not shown in full.</summary>
     public NamespaceReadings Brief() => new() { States = States, Counters = Counters, Worst = Worst, LookedAt = LookedAt, WalkedAt = WalkedAt };
@@ -50,6 +54,8 @@ internal sealed class NamespaceReadings
         Conntrack = Conntrack,
         Limits = Limits,
         Census = Census,
+        Udp = Udp,
+        Unix = Unix,
         Settings = Settings,
         Worst = Worst,
         LookedAt = LookedAt,

@@ -4,7 +4,7 @@ using ConnExporter.Kernel.Sources;
 
 namespace ConnExporter.Sampling.Collectors;
 
-/// <summary>Orphans and TCP memory of the host with their limits, and the limit of TIME_WAIT sockets.</summary>
+/// <summary>Orphans and TCP memory of the host with their limits, the limit of TIME_WAIT sockets, and packets that were dropped before any protocol saw them.</summary>
 internal sealed class SockStatCollector : Collector
 {
     private readonly bool isOwn;
@@ -12,6 +12,8 @@ internal sealed class SockStatCollector : Collector
     private readonly ProcFile memory;
     private readonly ProcFile maxOrphans;
     private readonly ProcFile maxTimeWait;
+    private readonly ProcFile softnet;
+    private readonly ProcFile backlog;
 
     public SockStatCollector(KernelSource kernel)
     {
@@ -20,6 +22,8 @@ internal sealed class SockStatCollector : Collector
         memory = kernel.Proc.File("sys/net/ipv4/tcp_mem");
         maxOrphans = kernel.Proc.File("sys/net/ipv4/tcp_max_orphans");
         maxTimeWait = kernel.Proc.File("sys/net/ipv4/tcp_max_tw_buckets");
+        softnet = kernel.Proc.NetFile("softnet_stat");
+        backlog = kernel.Proc.File("sys/net/core/netdev_max_backlog");
     }
 
     public override Reading Collect(CollectContext context)
@@ -34,8 +38,10 @@ internal sealed class SockStatCollector : Collector
         MemoryLimits? limits = context.Part(ReadMemoryLimits);
         ulong? orphans = context.Part(maxOrphans.ReadNumberIfThere);
         ulong? timeWait = context.Part(maxTimeWait.ReadNumberIfThere);
+        SoftnetStat? packets = context.Part(ReadSoftnet);
+        ulong? backlogLimit = context.Part(backlog.ReadNumberIfThere);
         context.RequirePart();
-        return new SockStatReading(context.Namespace, counts, limits, orphans, timeWait);
+        return new SockStatReading(context.Namespace, counts, limits, orphans, timeWait) { Softnet = packets, BacklogLimit = backlogLimit };
     }
 
     public override void Close()
@@ -44,6 +50,21 @@ internal sealed class SockStatCollector : Collector
         memory.Dispose();
         maxOrphans.Dispose();
         maxTimeWait.Dispose();
+        softnet.Dispose();
+        backlog.Dispose();
+    }
+
+    // Some file systems of /proc leave it out.
+    private SoftnetStat? ReadSoftnet()
+    {
+        try
+        {
+            return SoftnetStat.Parse(softnet.Path, softnet.Read());
+        }
+        catch (KernelReadException e) when (e is { Kind: FailureKind.Absent, IsHidden: false })
+        {
+            return null;
+        }
     }
 
     // Like tcp_max_orphans not there in network namespaces other than the first: it is the host's.
@@ -82,4 +103,10 @@ internal sealed class SockStatReading : Reading
     public ulong? MaxOrphans { get; }
 
     public ulong? MaxTimeWait { get; }
+
+    /// <summary>What the processors of the host did with packets before any protocol saw them.</summary>
+    public SoftnetStat? Softnet { get; init; }
+
+    /// <summary><c>net.core.netdev_max_backlog</c>.</summary>
+    public ulong? BacklogLimit { get; init; }
 }

@@ -6,11 +6,13 @@ using ConnExporter.Kernel.Sources;
 namespace ConnExporter.Sampling.Collectors;
 
 /// <summary>Where sockets are read: sock_diag, and <c>/proc/net/tcp</c> and <c>tcp6</c> where that is missing or not permitted. For one thread.</summary>
-internal sealed class SocketSource(KernelSource kernel) : IDisposable
+/// <param name="kernel">The kernel.</param>
+/// <param name="instead">Other tables than those of TCP; null for these.</param>
+internal sealed class SocketSource(KernelSource kernel, TcpTables? instead = null) : IDisposable
 {
     // Each attempt makes a kernel without the module run modprobe.
     private static readonly TimeSpan ProbeAgainAfter = TimeSpan.FromMinutes(5);
-    private readonly TcpTables tables = new(kernel.Proc);
+    private readonly TcpTables tables = instead ?? new TcpTables(kernel.Proc);
     private NetlinkSocket? sockDiag;
     private long missingSince;
     private bool isDenied;

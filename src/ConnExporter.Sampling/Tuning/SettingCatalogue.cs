@@ -33,6 +33,8 @@ internal static class SettingCatalogue
     public const string OrphanRetries = "net.ipv4.tcp_orphan_retries";
     public const string ReceiveBuffer = "net.ipv4.tcp_rmem";
     public const string SendBuffer = "net.ipv4.tcp_wmem";
+    public const string ReceiveBufferMax = "net.core.rmem_max";
+    public const string DatagramQueue = "net.unix.max_dgram_qlen";
     public const string TimeWaitRecycle = "net.ipv4.tcp_tw_recycle";
     public const string OldConntrackMax = "net.ipv4.ip_conntrack_max";
     public const string OlderConntrackMax = "net.ipv4.netfilter.ip_conntrack_max";
@@ -84,6 +86,8 @@ internal static class SettingCatalogue
         Own(OrphanRetries, SettingShape.Number, new SettingDefault("0")),
         Own(ReceiveBuffer, SettingShape.Numbers),
         Own(SendBuffer, SettingShape.Numbers),
+        Own(DatagramQueue, SettingShape.Number, new SettingDefault("10")),
+        Host(ReceiveBufferMax, SettingShape.Number, new SettingDefault("212992")),
         .. from family in (string[])["ipv4", "ipv6"]
            from level in (int[])[1, 2, 3]
            select Host(NeighbourLimit(family, level), SettingShape.Number),

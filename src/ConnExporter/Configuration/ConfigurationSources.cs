@@ -74,7 +74,7 @@ internal sealed class ConfigurationSources
             LogFormat = Values.LogFormat(One(given, "log.format")),
             Collectors = EnabledCollectors(given),
             CpuBudget = Values.Ratio(One(given, Settings.CpuBudget)),
-            Thresholds = ThresholdSettings.Read(key => One(given, key)),
+            Thresholds = ThresholdSettings.Read(key => One(given, key)) with { ConnectionLimit = given[Settings.ConnectionLimit].FirstOrDefault() is { } most ? Values.Count(most) : null },
             Recorder = new RecorderOptions(
                 given[Settings.RecorderPath].Select(Values.Path).FirstOrDefault(),
                 Values.Count(One(given, Settings.RecorderMaxCount)),

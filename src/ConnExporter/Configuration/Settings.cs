@@ -30,6 +30,7 @@ internal static class Settings
     public const string RecorderMaxBytes = "recorder.max-bytes";
     public const string RecorderInterval = "recorder.interval";
     public const string CensusIdleAges = "collector.census.idle-ages";
+    public const string ConnectionLimit = "limits.connections";
     public const string CensusProbePorts = "collector.census.probe-ports";
 
     /// <summary>All settings, in the order of the help text.</summary>
@@ -55,6 +56,7 @@ internal static class Settings
         new(CensusIdleAges, SettingKind.Switch, "false", "Ask how long ESTABLISHED sockets have been idle; costly with many."),
         new(CensusProbePorts, SettingKind.Switch, "true", "Where 80 % of the ephemeral ports are in use, ask the kernel for one, by a connect() on loopback that nobody answers."),
         .. ThresholdSettings.All,
+        new(ConnectionLimit, SettingKind.Count, null, "Connections that this host's instance type, network or contract permits; they are then a resource with a forecast. Without it none is presumed."),
         new(RecorderPath, SettingKind.Path, null, "Directory for records of incidents; without it the StateDirectory of the unit, and without that none are kept."),
         new(RecorderMaxCount, SettingKind.Count, "200", "Records of incidents that are kept; the oldest goes first."),
         new(RecorderMaxBytes, SettingKind.Count, "67108864", "Bytes that they may have together."),

@@ -73,6 +73,7 @@ internal static class Values
             Settings.MaxConnections => (8, 10_000),
             Settings.MaxConnectionsPerAddress => (1, 10_000),
             Settings.CensusTop or Settings.CensusDestinations => (1, 200),
+            Settings.ConnectionLimit => (1, int.MaxValue),
             Settings.RecorderMaxCount => (1, 100_000),
             Settings.RecorderMaxBytes => (1_048_576, int.MaxValue),
             _ => (1, (int)ThresholdSettings.HighestOf(given.Setting.Key)),

@@ -49,9 +49,15 @@ internal static class NamespaceMetrics
         ReadingMetrics.Write(page, readings.Limits);
         ReadingMetrics.Write(page, readings.Ports);
         ReadingMetrics.Write(page, readings.Conntrack);
+        ReadingMetrics.Write(page, readings.Unix);
         if (readings.Census is { } census)
         {
             CensusMetrics.WriteCounts(page, census);
+        }
+
+        if (readings.Udp is { } udp)
+        {
+            UdpMetrics.WriteCounts(page, udp);
         }
     }
 }

@@ -40,6 +40,12 @@ internal static class ReadingMetrics
             case CensusReading census:
                 CensusMetrics.Write(page, census);
                 break;
+            case UdpReading udp:
+                UdpMetrics.Write(page, udp);
+                break;
+            case UnixReading unix:
+                UnixMetrics.Write(page, unix);
+                break;
             case ConntrackReading conntrack:
                 ConntrackMetrics.Write(page, conntrack);
                 break;

@@ -20,6 +20,15 @@ internal static class SockStatMetrics
     private static readonly MetricFamily TimeWaitLimit = MetricFamily.Gauge(
         "conn_tcp_time_wait_limit", "net.ipv4.tcp_max_tw_buckets: above it sockets close without TIME_WAIT.", "netns");
 
+    private static readonly MetricFamily Packets = MetricFamily.Counter("conn_softnet_packets_total", "Packets that the processors of the host took in.");
+
+    private static readonly MetricFamily Drops = MetricFamily.Counter(
+        "conn_softnet_drops_total", "Packets dropped before any protocol saw them, because the backlog of a processor was full. No SYN drop of a listener is among them.");
+
+    private static readonly MetricFamily Squeezes = MetricFamily.Counter("conn_softnet_squeezes_total", "Times that a processor had packets left when its time or its budget was used up.");
+
+    private static readonly MetricFamily BacklogLimit = MetricFamily.Gauge("conn_softnet_backlog_limit", "net.core.netdev_max_backlog, for each processor.");
+
     public static void Write(ExpositionWriter page, SockStatReading reading)
     {
         ulong pageSize = (ulong)SystemClock.PageSize;
@@ -29,5 +38,9 @@ internal static class SockStatMetrics
         page.Write(Pressure, reading.Limits?.PressurePages * pageSize);
         page.Write(MemoryLimit, reading.Limits?.LimitPages * pageSize);
         page.Write(TimeWaitLimit, reading.MaxTimeWait, reading.Netns);
+        page.Write(Packets, reading.Softnet?.Processed);
+        page.Write(Drops, reading.Softnet?.Dropped);
+        page.Write(Squeezes, reading.Softnet?.Squeezed);
+        page.Write(BacklogLimit, reading.BacklogLimit);
     }
 }

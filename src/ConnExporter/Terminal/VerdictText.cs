@@ -27,11 +27,19 @@ internal sealed class VerdictText(TextBook book, Sheet sheet)
         string? full = bad == 0 ? SayFull(resources) : null;
         sheet.Paragraph(
             "",
-            bad > 0 ? book["cli.verdict." + verdict, ("title", Text(findings[0], "title"))] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : "") : full ?? book[isComplete ? "cli.verdict.ok" : "cli.verdict.could_not_tell"],
+            bad > 0 ? book["cli.verdict." + verdict, ("title", Text(findings[0], "title"))] + (bad > 1 ? $" ({book["cli.verdict.others", ("others", bad - 1)]})" : "") : full ?? (isComplete ? book["cli.verdict.ok", ("what", LookedAt(document))] : book["cli.verdict.could_not_tell"]),
             line => style.Severity(bad > 0 ? verdict : isComplete && full is null ? "ok" : "warning", line),
             most);
         WriteFirstToGo(resources, most);
         WriteSockets(document, most);
+    }
+
+    /// <summary>What kinds of sockets were looked at: nothing is said to have been that was switched off.</summary>
+    /// <param name="document">The document.</param>
+    public static string LookedAt(JsonElement document)
+    {
+        HashSet<string?> unseen = [.. document.GetProperty("not_seen").EnumerateArray().Select(one => Text(one, "what"))];
+        return string.Join(" · ", new[] { ("states", "TCP"), ("udp", "UDP"), ("unix", "Unix") }.Where(kind => !unseen.Contains(kind.Item1)).Select(kind => kind.Item2));
     }
 
     // A bar that is not green, and nothing the matter: the sentence above it is not "nothing".

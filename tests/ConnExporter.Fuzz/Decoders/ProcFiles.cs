@@ -25,8 +25,8 @@ internal static class ProcFiles
     public static Decoder SockStats() => new()
     {
         Name = "sockstat",
-        Methods = ["SockStat.Parse", "SockStat.ParseInUse6"],
-        Seeds = [.. Seeds.OfProc("net/sockstat"), .. Seeds.OfProc("net/sockstat6"), .. Seeds.Texts("TCP: inuse 1 orphan 2 tw 3 alloc 4 mem 5\nTCP6: inuse 6\n")],
+        Methods = ["SockStat.Parse", "SockStat.ParseInUse6", "SockStat.ParseUdp"],
+        Seeds = [.. Seeds.OfProc("net/sockstat"), .. Seeds.OfProc("net/sockstat6"), .. Seeds.Texts("UDP: inuse 3 mem 2\n", "TCP: inuse 1 orphan 2 tw 3 alloc 4 mem 5\nTCP6: inuse 6\n")],
         Words = Seeds.Texts("TCP:", "TCP6:", "inuse", "orphan", "tw", "mem", "alloc", "\nTCP: inuse 1"),
         Run = input =>
         {
@@ -36,12 +36,58 @@ internal static class ProcFiles
                 return 6;
             }
 
+            if (input.StartsWith("UDP:"u8))
+            {
+                (ulong inUse, ulong pages) = SockStat.ParseUdp(Path, input);
+                Promise.IsIn(input, inUse);
+                Promise.IsIn(input, pages);
+                return 7;
+            }
+
             var read = SockStat.Parse(Path, input);
             Promise.IsIn(input, read.InUse);
             Promise.IsIn(input, read.Orphans);
             Promise.IsIn(input, read.TimeWait);
             Promise.IsIn(input, read.MemoryPages);
             return 4;
+        },
+    };
+
+    public static Decoder Snmp6() => new()
+    {
+        Name = "snmp6",
+        Methods = ["NameValueLines.Parse"],
+        Seeds = [.. Seeds.Texts("Udp6InDatagrams \t7\nUdp6RcvbufErrors \t9\n", "Udp6InDatagrams -1\n")],
+        Words = Seeds.Texts("Udp6InDatagrams", "Udp6RcvbufErrors", "\t", "\n", "18446744073709551615"),
+        Run = input =>
+        {
+            byte[][] names = Seeds.Texts("Udp6InDatagrams", "Udp6RcvbufErrors");
+            Span<ulong?> values = stackalloc ulong?[2];
+            int rejected = NameValueLines.Parse(Path, input, names, values);
+            Promise.Holds(rejected >= 0 && rejected <= input.Length, "more values refused than there are bytes");
+            foreach (ulong? value in values)
+            {
+                if (value is { } known)
+                {
+                    Promise.IsIn(input, known);
+                }
+            }
+
+            return (values[0] is null ? 0 : 1) + (values[1] is null ? 0 : 2);
+        },
+    };
+
+    public static Decoder Softnet() => new()
+    {
+        Name = "softnet",
+        Methods = ["SoftnetStat.Parse"],
+        Seeds = [.. Seeds.Texts("00085e2f 00000001 00000002 00000000\n0007cc7e ffffffff 00000001\n", "0 0 0\n")],
+        Words = Seeds.Texts("ffffffff", "100000000", "\n", " "),
+        Run = input =>
+        {
+            var read = SoftnetStat.Parse(Path, input);
+            Promise.Holds(read.Dropped <= (ulong)uint.MaxValue * (ulong)input.Length, "more drops than rows can hold");
+            return (int)Math.Min(2, read.Squeezed);
         },
     };
 

@@ -56,6 +56,23 @@ internal static class SocketDumps
         Run = input => Look(new SocketRecord(input)),
     };
 
+    public static Decoder UnixRecords() => new()
+    {
+        Name = "unix-socket-record",
+        Methods = ["UnixSocketRecord"],
+        Seeds = [[1, 1, 10, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, (byte)'/', (byte)'a', 0, 0, 12, 0, 4, 0, 6, 0, 0, 0, 5, 0, 0, 0], [1, 2, 7, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+        Words = Words(),
+        Lengths = (input, dice) => AttributeLength(input, 0, input.Length, dice),
+        Run = input =>
+        {
+            var record = new UnixSocketRecord(input);
+            bool told = record.TryGetQueues(out _, out _);
+            Promise.Holds(record.Name.Length <= input.Length, "a name longer than the record");
+            Promise.Holds(record.Cookie == record.Cookie && record.Inode == record.Inode, "it reads otherwise twice");
+            return (told ? 1 : 0) + (record.Name.Length > 0 ? 2 : 0) + (record.Peer != 0 ? 4 : 0) + (record.User != 0 ? 8 : 0) + ((int)record.State << 4);
+        },
+    };
+
     public static Decoder Answers()
     {
         // A datagram keeps its bounds, as a netlink message does; the reader's end never waits.

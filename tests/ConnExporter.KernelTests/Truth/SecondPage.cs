@@ -101,6 +101,8 @@ internal sealed partial class SecondPage
         var page = new SecondPage { Began = Now(), ForksFirst = OfTheMachine("processes") };
         ReadCounters(page.CountersFirst, daemon);
         page.ReadSockets(Tool.Run(Patience, "ss", "-tanempiOH"), busyPorts);
+        page.ReadUdp(Tool.Run(Patience, "ss", "-uanempOH"));
+        page.ReadUnix(Tool.Run(Patience, "ss", "-xlOH"));
         page.ReadHost(daemon, holders);
         ReadCounters(page.CountersLast, daemon);
         page.Forks = OfTheMachine("processes");
@@ -144,6 +146,14 @@ internal sealed partial class SecondPage
                 counters[$"{series}{{{Self}}}"] = tracking.Skip(1).Sum(line => (double)ulong.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[index], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
             }
         }
+
+        string[][] processors = [.. Net("softnet_stat").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(row => row.Split(' '))];
+        foreach ((string series, int place) in ((string, int)[])[("packets", 0), ("drops", 1), ("squeezes", 2)])
+        {
+            counters[$"conn_softnet_{series}_total{{}}"] = processors.Sum(row => (double)uint.Parse(row[place], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+        }
+
+        ReadUdpCounters(counters, blocks["Udp"]);
 
         // utime and stime, in ticks of 10 ms.
         string[] stat = StatOf(daemon);

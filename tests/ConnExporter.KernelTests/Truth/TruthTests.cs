@@ -25,6 +25,12 @@ public class TruthTests
         ["conn_process_sockets_covered_ratio"] = "a share of its own: SocketOwnersTests.Coverage_tells_what_is_known",
         ["conn_tcp_sockets_source"] = "which way was taken: GuestTests.Linux_6_1_without_inet_diag_falls_back_to_proc_exactly",
         ["conn_ephemeral_port_probes_total"] = "our own questions: CensusTests.Asking_for_a_port_is_counted_by_us_as_by_the_kernel_and_can_be_switched_off",
+        ["conn_unix_receivers"] = "looked at every 15 s: UnixTests.A_receiver_that_does_not_read_takes_nothing_any_more",
+        ["conn_unix_listener_queue_peak"] = "needs a history that nobody else keeps: UnixCollectorTests.The_time_at_full_is_that_between_looks_that_both_saw_it_so",
+        ["conn_unix_listener_full_seconds_total"] = "needs a history that nobody else keeps: UnixCollectorTests.The_time_at_full_is_that_between_looks_that_both_saw_it_so",
+        ["conn_unix_listener_info"] = "looked for where a queue is half full: UnixTests.A_pool_of_workers_that_does_not_accept_fills_its_queue",
+        ["conn_unix_receiver_unread_seconds"] = "needs a history that nobody else keeps: UnixCollectorTests.Receivers_are_looked_at_every_fifteen_seconds_and_not_known_to_be_full_without_being_asked",
+        ["conn_unix_receiver_full"] = "only send() knows: UnixTests.A_receiver_that_does_not_read_takes_nothing_any_more",
         ["conn_processes_hidden"] = "nothing is to root: UnseenTests",
         ["conn_processes_unreadable"] = "nothing is to root: UnprivilegedTests.Processes_of_others_are_counted_where_the_kernel_tells_their_descriptors_and_marked_where_it_does_not",
         ["conn_namespaces"] = "not read here: NamespacesTests.Two_others_are_exact_each_under_its_name",
@@ -58,6 +64,7 @@ public class TruthTests
             using var full = new Lab(network, "backlog", "--limit", "2", "--clients", "6");
             using var descriptors = new Lab(network, "descriptors", "--processes", "3", "--each", "60", "--nofile", "100", "--program", holder);
             using var churn = new Lab(network, "churn", "--rate", "150");
+            using var others = new OtherSockets(network);
             using var daemon = new RunningDaemon(
                 network,
                 ["--netns=host", "--sampling.cpu-budget=1", "--collector.census.top=200", "--collector.census.destinations=200", .. Comparison.Families.Values.Select(family => family.Collector).Append("settings").Distinct().Select(collector => $"--collector.{collector}.interval=200ms")]);

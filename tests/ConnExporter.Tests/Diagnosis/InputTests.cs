@@ -42,6 +42,9 @@ public class InputTests
     [InlineData("neighbours", "Denied", false)]
     [InlineData("conntrack", "Absent", true)]
     [InlineData("conntrack", "Denied", false)]
+    [InlineData("udp", "Absent", false)]
+    [InlineData("udp", "Denied", false)]
+    [InlineData("unix", "Absent", false)]
     [InlineData("ports", "Ok", true)]
     public void What_a_collector_did_not_read_is_missing_unless_it_need_not_be_there(string collector, string outcome, bool isComplete)
     {
@@ -52,7 +55,7 @@ public class InputTests
         notSeen.Length.ShouldBe(isComplete ? 0 : 1);
         if (!isComplete)
         {
-            string rule = collector switch { "ports" => "ephemeral_ports_exhausting", "states" => "time_wait_storm", "neighbours" => "neighbour_table_overflowing", _ => "conntrack_exhausting" };
+            string rule = collector switch { "ports" => "ephemeral_ports_exhausting", "states" => "time_wait_storm", "neighbours" => "neighbour_table_overflowing", "udp" => "udp_ports_exhausting", "unix" => "unix_accept_queue_overflowing", _ => "conntrack_exhausting" };
             notSeen[0].Why.ShouldContain(rule);
             notSeen[0].Why.ShouldContain("played");
             state.Report.Counts.Where(count => count.Id == rule).ShouldAllBe(count => !count.IsKnown);
@@ -177,6 +180,8 @@ public class InputTests
         State("census", Outcome.Ok, ObservationBench.CensusOf()),
         State("conntrack", Outcome.Ok, new ConntrackReading("self", 5, 100, 100, new ConntrackStatistics(0, 0, 0, 0, 0, 0, 0))),
         State("neighbours", Outcome.Ok, new NeighboursReading([new("ipv4", new NeighbourStatistics(3, 0, 0), 1024)])),
+        State("udp", Outcome.Ok, ObservationBench.UdpOf()),
+        State("unix", Outcome.Ok, ObservationBench.UnixOf()),
         State("descriptors", Outcome.Ok, new DescriptorsReading(new FileCounts(10, 1000), 1000)),
         State("processes", Outcome.Ok, new ProcessesReading([], seen: 5, unreadable: 0) { HidesOthers = false, IsOfHost = true }),
         State("settings", Outcome.Ok, new SettingsReading("self", new Dictionary<string, string>(), null, [])),

@@ -46,6 +46,10 @@ internal sealed class ObservationBench
 
     public NeighboursReading? Neighbours { get; set; }
 
+    public UdpReading? Udp { get; set; }
+
+    public UnixReading? Unix { get; set; }
+
     public DescriptorsReading? Descriptors { get; set; }
 
     public ProcessesReading? Processes { get; set; }
@@ -198,6 +202,35 @@ internal sealed class ObservationBench
             Errors = [],
         };
 
+    /// <summary>UDP sockets as they are given, and of each counter of IPv4 and IPv6 0.</summary>
+    public static UdpReading UdpOf(
+        ImmutableArray<UdpPortUse>? ports = null,
+        int? usable = 1000,
+        ImmutableArray<UdpReading.DestinationRow>? destinations = null,
+        ImmutableArray<UdpReading.UnitRow>? units = null,
+        ImmutableArray<UdpReading.HolderRow>? holders = null,
+        ImmutableArray<UdpReading.ReceiverRow>? receivers = null,
+        ulong receiveErrors = 0) => new(KernelSource.OwnNamespace, new ulong[UdpReading.Families * UdpReading.States])
+        {
+            Ports = ports ?? [],
+            Usable = usable,
+            Destinations = destinations ?? [],
+            Units = units ?? [],
+            Holders = holders ?? [],
+            Receivers = receivers ?? [],
+            Counters = new UdpCounts([.. UdpCounters.Names.Select(name => name == "RcvbufErrors" ? receiveErrors : (ulong?)0)], [.. UdpCounters.Names.Select(_ => (ulong?)0)], MemoryPages: 1, new MemoryLimits(1000, 2000, 3000)),
+        };
+
+    /// <summary>Unix sockets as they are given.</summary>
+    public static UnixReading UnixOf(ImmutableArray<UnixReading.ListenerRow>? listeners = null, ImmutableArray<UnixReading.ReceiverRow>? receivers = null) => new(KernelSource.OwnNamespace)
+    {
+        ListenerCount = listeners?.Length ?? 0,
+        ReceiverCount = receivers?.Length ?? 0,
+        DatagramLimit = 10,
+        Listeners = listeners ?? [],
+        Receivers = receivers ?? [],
+    };
+
     /// <summary>What was counted in the kernel: connects without a port by process and unit, and to one port, and descriptors that were refused.</summary>
     public static SymptomsReading SymptomsOf((string Process, string Unit, ulong Count)[] connects, string port, ulong toPort, (string Process, string Unit, ulong Count)[]? descriptors = null) => new()
     {
@@ -220,7 +253,7 @@ internal sealed class ObservationBench
         long timestamp = time.GetTimestamp();
         IEnumerable<Reading?> readings =
         [
-            States, Listeners, SockStat, Ports, Census, Conntrack, Neighbours, Descriptors, Processes, Settings, Symptoms,
+            States, Listeners, SockStat, Ports, Census, Conntrack, Neighbours, Udp, Unix, Descriptors, Processes, Settings, Symptoms,
             counters.Count == 0 ? null : new CountersReading(KernelSource.OwnNamespace, Values(CountersReading.Tcp), Values(CountersReading.TcpExt)),
             new SelfReading(default, (ulong)BootTime.ToUnixTimeSeconds(), open: 100, limit: 1024) { SeesHostCgroups = SeesHostCgroups },
         ];

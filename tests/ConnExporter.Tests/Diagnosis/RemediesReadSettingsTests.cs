@@ -32,6 +32,7 @@ public class RemediesReadSettingsTests
         "net.netfilter.nf_conntrack_max", "net.netfilter.nf_conntrack_buckets", "fs.file-max", "fs.nr_open",
         "net.ipv4.neigh.default.gc_thresh1", "net.ipv4.neigh.default.gc_thresh2", "net.ipv4.neigh.default.gc_thresh3",
         "net.ipv6.neigh.default.gc_thresh1", "net.ipv6.neigh.default.gc_thresh2", "net.ipv6.neigh.default.gc_thresh3",
+        "net.core.rmem_max", "net.unix.max_dgram_qlen",
     ];
 
     private static readonly string[] Lowered =
@@ -74,12 +75,14 @@ public class RemediesReadSettingsTests
         ["net.ipv4.tcp_orphan_retries"] = "0",
         ["net.ipv4.tcp_rmem"] = "4096 131072 6291456",
         ["net.ipv4.tcp_wmem"] = "4096 16384 4194304",
+        ["net.core.rmem_max"] = "212992",
+        ["net.unix.max_dgram_qlen"] = "10",
     };
 
     private readonly Dictionary<string, string> values = new(Bad, StringComparer.Ordinal);
     private readonly HashSet<string> fired = [];
     private readonly HashSet<string> set = [];
-    private readonly ObservationBench bench = new();
+    private readonly ObservationBench bench = new() { Thresholds = new Thresholds { ConnectionLimit = 1000 } };
     private PortRange range = new(1000, 2000);
     private string reserved = "";
     private ulong? descriptorsUsed;
@@ -431,6 +434,16 @@ public class RemediesReadSettingsTests
         bench.Running(new ProcessesReading.Row("shop", "shop.service", 1, limits.Soft, descriptorsUsed ?? (limits.Soft - 20), limits.Soft) { WorstProcessId = ProcessId, WorstStartTicks = 100, WorstHardLimit = limits.Hard });
         bench.Neighbours = new NeighboursReading(
             [.. ((string[])["ipv4", "ipv6"]).Select(family => new NeighboursReading.Table(family, new NeighbourStatistics(1100, ticks * 100, ticks), Number($"net.{family}.neigh.default.gc_thresh3")))]);
+        bench.Udp = ObservationBench.UdpOf(
+            [new("0.0.0.0", bench.Ports!.UsableCount, bench.Ports.UsableCount)],
+            bench.Ports.UsableCount,
+            holders: [new(owner, 900)],
+            receivers: [new("0.0.0.0", "514", 212_992, 212_992, 212_992, ticks * 100, "shop.service", owner)],
+            receiveErrors: ticks * 100);
+        var holding = ListenerHolding.Of([owner], []);
+        bench.Unix = ObservationBench.UnixOf(
+            [new("/run/php-fpm.sock", (uint)listenLimit + 1, (uint)listenLimit, (uint)listenLimit + 1, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1), holding)],
+            [new("/dev/log", TimeSpan.FromMinutes(1), IsFull: true, FullLooks: 4, holding)]);
         ulong? table = Number("net.netfilter.nf_conntrack_max");
         bench.Tracked(
             table is > 0 and { } max ? max : 100_000, table, Number("net.netfilter.nf_conntrack_buckets"), drops: ticks * 100, earlyDrops: ticks * 100, insertFailed: ticks * 100, chains: isNat ? 0 : ticks * 100,

@@ -14,6 +14,9 @@ internal sealed class FakeSockDiag : IDisposable
     private const int NotPlanned = 118;
 
     private readonly ConcurrentQueue<Func<uint, byte[][]>> answers = new();
+
+    // Of UDP and Unix sockets there are none where nothing is planned.
+    private readonly ConcurrentQueue<Func<uint, byte[][]>> byFamily = new();
     private readonly List<(FakeKernel Kernel, Thread Thread)> sockets = [];
     private volatile bool ended;
 
@@ -22,6 +25,9 @@ internal sealed class FakeSockDiag : IDisposable
 
     /// <summary>The state masks that were asked for, in order.</summary>
     public ConcurrentQueue<uint> AskedStates { get; } = new();
+
+    /// <summary>The same of UDP and Unix sockets.</summary>
+    public ConcurrentQueue<uint> AskedByFamily { get; } = new();
 
     /// <summary>Thrown by the next attempts to open a socket, while set.</summary>
     public KernelReadException? OpenFailure { get; set; }
@@ -35,12 +41,25 @@ internal sealed class FakeSockDiag : IDisposable
         Netlink.Verdict(Netlink.Done, sequence, 0),
     ]);
 
+    /// <summary>Plans a whole dump of UDP or Unix sockets.</summary>
+    public void DumpByFamily(params IEnumerable<byte[]> records) => byFamily.Enqueue(sequence =>
+    [
+        .. records.Select(record => Netlink.Message(Netlink.SockDiagByFamily, sequence, record)).Chunk(100).Select(chunk => chunk.SelectMany(message => message).ToArray()),
+        Netlink.Verdict(Netlink.Done, sequence, 0),
+    ]);
+
     /// <summary>Plans a dump that gives these records and then breaks the protocol.</summary>
     public void BreakAfter(params IEnumerable<byte[]> records) => answers.Enqueue(sequence =>
         [.. records.Select(record => Netlink.Message(Netlink.SockDiag, sequence, record)), [1, 2, 3]]);
 
     /// <summary>Plans a verdict instead of a dump.</summary>
     public void Refuse(ushort type, int errno) => answers.Enqueue(sequence => [Netlink.Verdict(type, sequence, errno)]);
+
+    /// <summary>Takes back what was planned and not asked for.</summary>
+    public void Forget() => byFamily.Clear();
+
+    /// <summary>Plans a verdict instead of a dump of UDP or Unix sockets.</summary>
+    public void RefuseByFamily(ushort type, int errno) => byFamily.Enqueue(sequence => [Netlink.Verdict(type, sequence, errno)]);
 
     public void Dispose()
     {
@@ -77,8 +96,9 @@ internal sealed class FakeSockDiag : IDisposable
 
             byte[] request = kernel.Received();
             uint sequence = BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(8));
-            AskedStates.Enqueue(BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(16 + 52)));
-            foreach (byte[] datagram in answers.TryDequeue(out Func<uint, byte[][]>? answer) ? answer(sequence) : [Netlink.Verdict(Netlink.Error, sequence, NotPlanned)])
+            bool isTcp = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(4)) == Netlink.SockDiag;
+            (isTcp ? AskedStates : AskedByFamily).Enqueue(BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(isTcp ? 16 + 52 : 16 + 4)));
+            foreach (byte[] datagram in (isTcp ? answers : byFamily).TryDequeue(out Func<uint, byte[][]>? answer) ? answer(sequence) : [isTcp ? Netlink.Verdict(Netlink.Error, sequence, NotPlanned) : Netlink.Verdict(Netlink.Done, sequence, 0)])
             {
                 kernel.Answer(datagram);
             }

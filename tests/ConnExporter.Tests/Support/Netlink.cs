@@ -11,6 +11,7 @@ internal static class Netlink
     public const ushort Error = 2;
     public const ushort Done = 3;
     public const ushort SockDiag = 18;
+    public const ushort SockDiagByFamily = 20;
 
     public static byte[] Message(ushort type, uint sequence, params ReadOnlySpan<byte> payload)
     {
@@ -65,6 +66,21 @@ internal static class Netlink
         BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(60), sendQueue);
         BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(68), inode);
         return [.. record, .. attributes.SelectMany(a => a)];
+    }
+
+    /// <summary>struct unix_diag_msg and attributes behind it (linux/unix_diag.h).</summary>
+    public static byte[] UnixRecord(byte kind, byte state, ulong cookie, string? name = null, uint inode = 0, (uint Receive, uint Send)? queues = null)
+    {
+        byte[] record = new byte[16];
+        (record[0], record[1], record[2]) = (1, kind, state);
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(4), inode);
+        BinaryPrimitives.WriteUInt64LittleEndian(record.AsSpan(8), cookie);
+        return
+        [
+            .. record,
+            .. name is null ? [] : Attribute(0, System.Text.Encoding.UTF8.GetBytes(name)),
+            .. queues is { } two ? Attribute(4, Int32((int)two.Receive, (int)two.Send)) : [],
+        ];
     }
 
     public static byte[] Int32(params ReadOnlySpan<int> values)

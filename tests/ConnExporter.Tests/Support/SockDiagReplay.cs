@@ -12,6 +12,9 @@ internal sealed class SockDiagReplay : IDisposable
     // Asked for with the times of each socket, which the recordings do not have: answered as if there were none.
     private const uint CloseWait = 0x100;
 
+    // Of UDP and Unix sockets nothing was recorded: answered as if there were none.
+    private const uint OtherThanTcp = 0;
+
     private readonly Func<uint, byte[]> answerTo;
     private readonly List<(FakeKernel Kernel, Thread Thread)> sockets = [];
     private volatile bool ended;
@@ -19,7 +22,7 @@ internal sealed class SockDiagReplay : IDisposable
     private SockDiagReplay(Func<uint, byte[]> answerTo) => this.answerTo = answerTo;
 
     /// <summary>Answers with the dumps of a vintage.</summary>
-    public static SockDiagReplay Of(string vintage) => new(states => states == CloseWait ? Netlink.Verdict(Netlink.Done, 1, 0) : Fixture.Netlink(vintage, states switch
+    public static SockDiagReplay Of(string vintage) => new(states => states is CloseWait or OtherThanTcp ? Netlink.Verdict(Netlink.Done, 1, 0) : Fixture.Netlink(vintage, states switch
     {
         0xfbd => "census",
         0x400 => "listeners",
@@ -64,8 +67,8 @@ internal sealed class SockDiagReplay : IDisposable
             }
 
             byte[] request = kernel.Received();
-            uint states = BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(68));
-            byte[] answer = answerTo(states);
+            bool isTcp = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(4)) == Netlink.SockDiag;
+            byte[] answer = answerTo(isTcp ? BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(68)) : OtherThanTcp);
             int start = 0;
             for (int at = 0; at < answer.Length;)
             {

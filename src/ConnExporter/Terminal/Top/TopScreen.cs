@@ -72,7 +72,7 @@ internal sealed class TopScreen(TextBook book, TerminalStyle style, TopTrends tr
         lines.Add(style.Faint(TextLayout.Cut($"{Text(document, "host")} · {document.GetProperty("at").GetDateTimeOffset().ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)} · {source}", size.Columns)));
         string verdict = Text(document, "verdict");
         JsonElement[] bad = [.. document.GetProperty("findings").EnumerateArray().Where(finding => Text(finding, "severity") != "info")];
-        string said = bad.Length == 0 ? book[document.GetProperty("complete").GetBoolean() ? "cli.verdict.ok" : "cli.verdict.could_not_tell"]
+        string said = bad.Length == 0 ? (document.GetProperty("complete").GetBoolean() ? book["cli.verdict.ok", ("what", VerdictText.LookedAt(document))] : book["cli.verdict.could_not_tell"])
             : book["cli.verdict." + verdict, ("title", Text(bad[0], "title"))] + (bad.Length > 1 ? $" ({book["cli.verdict.others", ("others", bad.Length - 1)]})" : "");
         lines.Add(style.Severity(bad.Length > 0 ? verdict : "ok", Sheet.Prose(TextLayout.Cut(said, size.Columns))));
         foreach (JsonElement resource in document.GetProperty("resources").EnumerateArray().OrderByDescending(resource => resource.GetProperty("used_ratio").GetDouble())

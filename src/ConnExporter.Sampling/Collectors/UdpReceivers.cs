@@ -1,0 +1,55 @@
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Netlink;
+
+namespace ConnExporter.Sampling.Collectors;
+
+/// <summary>The UDP sockets that have dropped datagrams, or whose receive buffer is filling, with what is remembered of them from walk to walk. For one thread.</summary>
+internal sealed class UdpReceivers
+{
+    private const string Family = "conn_udp_socket_drops_total";
+    private readonly ListenerHistory history = new(Family);
+    private readonly List<ListenerMember> members = [];
+    private readonly Dictionary<(string Address, string Port), (uint Queue, uint Inode, ulong Cgroup)> telling = [];
+
+    /// <summary>Whether there is nothing to remember.</summary>
+    public bool IsEmpty => history.IsEmpty;
+
+    /// <summary>Starts a walk.</summary>
+    public void Begin()
+    {
+        members.Clear();
+        telling.Clear();
+    }
+
+    /// <summary>Takes note of a socket, where there is something to tell of it.</summary>
+    public void Add(in SocketRecord socket)
+    {
+        uint? drops = socket.TryGetDrops(out uint count) ? count : null;
+        uint queue = socket.ReceiveQueue;
+        if (drops is null or 0 && queue == 0)
+        {
+            return;
+        }
+
+        uint? limit = socket.TryGetReceiveBuffer(out uint size) ? size : null;
+        if (drops is null or 0 && !(queue >= limit / 2))
+        {
+            return;
+        }
+
+        members.Add(new ListenerMember(socket.LocalAddress, socket.LocalPort, socket.Interface, socket.Cookie, queue, limit, drops));
+        (string, string) key = (NetworkInterface.Scoped(socket.LocalAddress, socket.Interface), socket.LocalPort.ToString());
+        if (telling.Count < ListenerHistory.DefaultBound && (!telling.TryGetValue(key, out (uint Queue, uint, ulong) known) || queue > known.Queue))
+        {
+            telling[key] = (queue, socket.Inode, socket.TryGetCgroup(out ulong cgroup) ? cgroup : 0);
+        }
+    }
+
+    /// <summary>The rows of a walk that has ended.</summary>
+    /// <param name="shown">Rows at most.</param>
+    /// <param name="context">Is told of what has none.</param>
+    public ListenersReading.Row[] Take(int shown, CollectContext context) => history.Take(members, shown, context);
+
+    /// <summary>The socket that stands for a row: its inode and its cgroup, 0 where they are not known.</summary>
+    public (uint Inode, ulong Cgroup) TellingOf(ListenersReading.Row row) => telling.TryGetValue((row.Address, row.Port), out (uint, uint Inode, ulong Cgroup) one) ? (one.Inode, one.Cgroup) : default;
+}
