@@ -1,7 +1,15 @@
+using System.Globalization;
 using ConnExporter.Benchmarks;
+using ConnExporter.Benchmarks.Parts;
 
 try
 {
+    if (args is [OtherSockets.HoldVerb, var what, var first, var count])
+    {
+        OtherSockets.Hold(what, int.Parse(first, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture));
+        return 0;
+    }
+
     var settings = BenchmarkSettings.Parse(args);
     if (settings is null)
     {
