@@ -78,7 +78,7 @@ internal static class OtherSockets
 
     private static void Measure(Bench bench, Section section, string collector, string rival, double most)
     {
-        List<(double Ours, double Ss)> costs = bench.Rounds(collector, () => (bench.Daemon.Sample(bench.Place, collector, Interval, 20, "--sampling.cpu-budget=1").Cpu, Command.Measure(bench.Place, rival, 10).Cpu));
+        List<(double Ours, double Ss)> costs = bench.Rounds(collector, () => (bench.Daemon.Sample(bench.Place, collector, Interval, 20).Cpu, Command.Measure(bench.Place, rival, 10).Cpu));
         section.Figure("conn-exporter, a sample", costs.Select(cost => cost.Ours), "ms");
         section.Figure($"`{rival}`, a run", costs.Select(cost => cost.Ss), "ms");
         section.Target("ratio", costs.Select(cost => cost.Ours / cost.Ss), most, "×");
