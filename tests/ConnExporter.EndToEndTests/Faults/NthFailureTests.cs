@@ -16,7 +16,7 @@ public sealed class NthFailureTests(PublishedProgram program, ITestOutputHelper 
     private const string SignalThread = ".NET SigHandler";
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(3);
     private static readonly string[] Collectors =
-        ["self", "states", "listeners", "counters", "sockstat", "ports", "census", "conntrack", "descriptors", "processes", "settings", "namespaces"];
+        ["self", "states", "listeners", "counters", "sockstat", "ports", "census", "conntrack", "descriptors", "processes", "settings", "namespaces", "udp", "unix"];
 
     private static readonly string[] Busy = [.. Collectors.Select(collector => $"--collector.{collector}.interval=200ms"), "--netns=all", "--sampling.cpu-budget=1"];
     private readonly TemporaryDirectory directory = new();

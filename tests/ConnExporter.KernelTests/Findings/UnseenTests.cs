@@ -139,7 +139,10 @@ public class UnseenTests
 
         seen.IsComplete.ShouldBeTrue(seen.ToString());
         seen.WhyNotSeen("processes").ShouldNotBeNull().ShouldContain("--pid=host");
-        Diagnosis.Of(network).WhyNotSeen("processes").ShouldBeNull();
+
+        // The tests may run in one themselves: the first namespace of a host has this number.
+        bool isHost = File.ResolveLinkTarget("/proc/self/ns/pid", returnFinalTarget: false)!.Name == "pid:[4026531836]";
+        (Diagnosis.Of(network).WhyNotSeen("processes") is null).ShouldBe(isHost);
     }
 
     // Ten ports for each destination: five towards each of two are none too many, and the whole range is wide.

@@ -190,7 +190,7 @@ public class WhoTests
 
         Answer answer = Poll.Until(() => Ask(network, ":7005"), answer => answer.Text.Contains("longest in CLOSE_WAIT", StringComparison.Ordinal), "the age", Patience);
 
-        answer.States("came in").ShouldBe(SsStates(network, "sport = :7005"));
+        answer.States("came in").ShouldBe(SsStates(network, "sport = :7005"), ignoreOrder: true);
         answer.States("came in").Keys.ShouldBe(["CLOSE_WAIT", "TIME_WAIT"], ignoreOrder: true);
         answer.States("go out").ShouldBe(SsStates(network, "dport = :7005"));
     }
