@@ -16,7 +16,7 @@ public sealed class RunbookCommandTests : IDisposable
     private static readonly Regex SettingName = new(@"\b(?:net|fs)\.[a-z0-9_]+(?:\.[a-z0-9_]+)*[a-z0-9_-]*");
 
     // The host has these once, so that no test may set them, and other network namespaces do not have them all.
-    private static readonly Regex SettingOfHost = new(@"\bsysctl\b.*(?:fs\.|tcp_mem|tcp_max_orphans|nf_conntrack_max|nf_conntrack_buckets|nf_conntrack_expect_max|neigh\.default|netdev_max_backlog)");
+    private static readonly Regex SettingOfHost = new(@"\bsysctl\b.*(?:fs\.|tcp_mem|tcp_max_orphans|nf_conntrack_max|nf_conntrack_buckets|nf_conntrack_expect_max|neigh\.default|netdev_max_backlog|[rw]mem_max)");
 
     // Not every place where tests run has a service manager.
     private static readonly Regex NotRun = new(@"^\s*systemctl\b");
