@@ -6,6 +6,7 @@ using ConnExporter.Kernel.Proc;
 using ConnExporter.Kernel.Sources;
 using ConnExporter.Sampling;
 using ConnExporter.Sampling.Collectors;
+using ConnExporter.Sampling.Holders;
 using ConnExporter.Sampling.Tuning;
 
 namespace ConnExporter.Diagnosis;
@@ -245,11 +246,17 @@ internal sealed class Observation
         }
 
         yield return server;
-        if (ListenerOf(address, port)?.Holding is { Maker: { } maker } holding && (maker.Name != holding.Server.Name || maker.Unit != holding.Server.Unit))
+        foreach (Holder maker in MakerOf(ListenerOf(address, port)?.Holding))
         {
-            yield return Holder.Of(maker, StartOf(maker.StartTicks));
+            yield return maker;
         }
     }
+
+    /// <summary>Who serves a socket that listens or receives, and, where that is another, who is likely to have made it; nobody where that is not known.</summary>
+    public IEnumerable<Holder> HoldersOf(ListenerHolding? holding) => holding is null ? [] : [Holder.Of(holding.Server, StartOf(holding.Server.StartTicks)), .. MakerOf(holding)];
+
+    private IEnumerable<Holder> MakerOf(ListenerHolding? holding) =>
+        holding is { Maker: { } maker } && (maker.Name != holding.Server.Name || maker.Unit != holding.Server.Unit) ? [Holder.Of(maker, StartOf(maker.StartTicks))] : [];
 
     /// <summary>Who was seen to connect to a destination, most often first.</summary>
     public IEnumerable<Holder> HoldersOfDestination(string address, string port) => (Census?.Sightings ?? [])

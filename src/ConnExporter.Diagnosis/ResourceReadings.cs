@@ -140,7 +140,7 @@ internal static class ResourceReadings
     }
 
     /// <summary>
-    /// What counts against the limit of an instance type: the flows that are tracked, those that are only forwarded among them; where nothing is tracked the sockets with a peer. Null where
+    /// What counts against the limit of an instance type: the flows that are tracked, those that are only forwarded among them; where none is seen the sockets with a peer. Null where
     /// neither was read.
     /// </summary>
     public static (ulong Count, bool IsTracked, Reading From)? ConnectionsOf(Observation seen) =>

@@ -49,7 +49,10 @@ internal sealed class ShellCommand
     /// <param name="path">Any path from the root.</param>
     public ShellCommand To(string path) => new(programs, path);
 
-    /// <summary>Its output is evidence and goes to the end of a file in the directory where it is run: what an earlier run saw stays.</summary>
+    /// <summary>
+    /// Its output is evidence and goes to the end of a file in the home of whoever runs it: what an earlier run saw stays. Not in the directory where it is run, which may be
+    /// somebody else's, who can have a link of that name there.
+    /// </summary>
     /// <param name="name">The name of the file, a plain word.</param>
     public ShellCommand KeptIn(string name) => IsPlain(name) ? new(programs, name, isKept: true) : throw new ArgumentException($"{name}: no plain name of a file", nameof(name));
 
@@ -60,7 +63,7 @@ internal sealed class ShellCommand
     public override string ToString()
     {
         string line = string.Join(" | ", programs.Select(words => string.Join(' ', words.Select(Word))));
-        return file is null ? line : $"{line} {(isKept ? ">>" : ">")}{Word(file)}";
+        return file is null ? line : isKept ? $"{line} >>~/{file}" : $"{line} >{Word(file)}";
     }
 
     private static ImmutableArray<string> Words(string program, ImmutableArray<string> arguments) => IsPlain(program) && !program.Contains('=', StringComparison.Ordinal)

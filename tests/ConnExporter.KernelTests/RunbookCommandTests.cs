@@ -96,7 +96,7 @@ public sealed class RunbookCommandTests : IDisposable
 
     private (int Exit, string Errors) Run(NetworkNamespace network, string script, int processId)
     {
-        using Process shell = network.Start("bash", "-c", $"set -o pipefail; cd '{directory}'; PID={processId}\n{script}");
+        using Process shell = network.Start("bash", "-c", $"set -o pipefail; cd '{directory}'; HOME=$PWD; PID={processId}\n{script}");
         shell.StandardInput.Close();
         Task<string> output = shell.StandardOutput.ReadToEndAsync();
         string errors = shell.StandardError.ReadToEnd();

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ConnExporter.Diagnosis.Resources;
 
 namespace ConnExporter.Diagnosis.Rules;
@@ -5,7 +6,7 @@ namespace ConnExporter.Diagnosis.Rules;
 /// <summary>The connections that an instance type, a network or a contract permits: beyond them packets are dropped outside this host. Only where the limit was given: none is presumed.</summary>
 internal sealed class InstanceConnectionsExhausting() : ExhaustingRule("instance_connections_exhausting", ResourceKind.InstanceConnections)
 {
-    public override System.Collections.Immutable.ImmutableArray<Input> Inputs => [Input.States, Input.Udp];
+    public override ImmutableArray<Input> Inputs => [Input.States, Input.Udp];
 
     protected override Verdict Explain(Observation seen, Severity severity, ResourceInstance instance) => new(severity, instance.Name)
     {

@@ -23,7 +23,6 @@ internal sealed class SlowReader() : Rule("slow_reader", Severity.Warning)
         }
 
         ImmutableArray<Holder> holders = SocketHolding.Of(seen, HeldSockets.NotReading);
-        int? pid = holders.FirstOrDefault()?.ProcessId;
         return new Verdict(Severity.Warning, SocketHolding.InstanceOf(holders))
         {
             Evidence =
@@ -34,10 +33,14 @@ internal sealed class SlowReader() : Rule("slow_reader", Severity.Warning)
             Holders = holders,
             Remedies =
             [
-                .. pid is null ? Array.Empty<Remedy>() : [new Remedy("see_what_the_reader_does", RemedyKind.Grace, ShellCommand.Of("ps", "-L", "-o", "tid,stat,pcpu,wchan:32,comm", "-p", $"{pid}"))],
+                .. SeeReader(holders.FirstOrDefault()?.ProcessId),
                 new Remedy("read_in_time", RemedyKind.Application),
             ],
             Settings = ["net.ipv4.tcp_rmem"],
         };
     }
+
+    /// <summary>To look at the threads of who should read; nothing where nobody is known.</summary>
+    public static IEnumerable<Remedy> SeeReader(int? pid) =>
+        pid is null ? [] : [new Remedy("see_what_the_reader_does", RemedyKind.Grace, ShellCommand.Of("ps", "-L", "-o", "tid,stat,pcpu,wchan:32,comm", "-p", $"{pid}"))];
 }

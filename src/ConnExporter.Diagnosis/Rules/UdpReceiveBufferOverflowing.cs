@@ -61,7 +61,7 @@ internal sealed class UdpReceiveBufferOverflowing() : Rule("udp_receive_buffer_o
             ],
             Remedies = ExhaustingRule.InOrder(
             [
-                .. worst?.Owner is { } reader ? [new Remedy("see_what_the_reader_does", RemedyKind.Grace, ShellCommand.Of("ps", "-L", "-o", "tid,stat,pcpu,wchan:32,comm", "-p", $"{reader.Pid}"))] : Array.Empty<Remedy>(),
+                .. SlowReader.SeeReader(worst?.Owner?.Pid),
                 new Remedy("read_datagrams_in_time", RemedyKind.Application),
                 .. HostCommand.Change(new Remedy("larger_udp_buffer", RemedyKind.Room) { Values = [("limit", Larger)] }, HostCommand.Raise(seen, SettingCatalogue.ReceiveBufferMax, Larger)),
             ]),

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using ConnExporter.Diagnosis.Resources;
 using ConnExporter.Sampling;
 using ConnExporter.Sampling.Collectors;
-using ConnExporter.Sampling.Holders;
 using ConnExporter.Sampling.Tuning;
 
 namespace ConnExporter.Diagnosis.Rules;
@@ -32,7 +31,7 @@ internal sealed class UnixAcceptQueueOverflowing() : Rule("unix_accept_queue_ove
 
         UnixReading.ListenerRow worst = full[0];
         Severity severity = worst.FullFor >= Long ? Severity.Critical : Severity.Warning;
-        Holder? holder = HoldersOf(seen, worst.Holding).FirstOrDefault();
+        Holder? holder = seen.HoldersOf(worst.Holding).FirstOrDefault();
         return new Verdict(severity, Visible.Name(worst.Name))
         {
             Evidence =
@@ -43,7 +42,7 @@ internal sealed class UnixAcceptQueueOverflowing() : Rule("unix_accept_queue_ove
                 .. full.Take(Shown).SelectMany(HandedOn),
                 .. HostUnits.WhatElse(seen, holder?.Unit),
             ],
-            Holders = [.. full.Take(Shown).SelectMany(row => HoldersOf(seen, row.Holding).Select((of, i) => i == 0 ? of with { Count = row.Queue } : of)).DistinctBy(of => (of.ProcessId, of.Name))],
+            Holders = [.. full.Take(Shown).SelectMany(row => seen.HoldersOf(row.Holding).Select((of, i) => i == 0 ? of with { Count = row.Queue } : of)).DistinctBy(of => (of.ProcessId, of.Name))],
             Remedies = ExhaustingRule.InOrder(
             [
                 .. ListenerRemedies.LongerQueue(seen, worst.Limit, holder, severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room),
@@ -52,21 +51,6 @@ internal sealed class UnixAcceptQueueOverflowing() : Rule("unix_accept_queue_ove
             ]),
             Settings = [SettingCatalogue.SoMaxConn],
         };
-    }
-
-    /// <summary>Who serves a Unix socket, and, where that is another, who is likely to have made it.</summary>
-    public static IEnumerable<Holder> HoldersOf(Observation seen, ListenerHolding? holding)
-    {
-        if (holding is null)
-        {
-            yield break;
-        }
-
-        yield return Holder.Of(holding.Server, seen.StartOf(holding.Server.StartTicks));
-        if (holding.Maker is { } maker && (maker.Name != holding.Server.Name || maker.Unit != holding.Server.Unit))
-        {
-            yield return Holder.Of(maker, seen.StartOf(maker.StartTicks));
-        }
     }
 
     private static IEnumerable<Fact> HandedOn(UnixReading.ListenerRow row)

@@ -25,7 +25,7 @@ internal sealed class UnixReceiverFull() : Rule("unix_receiver_full", Severity.W
             return null;
         }
 
-        ImmutableArray<Holder> holders = [.. full.Take(Shown).SelectMany(row => UnixAcceptQueueOverflowing.HoldersOf(seen, row.Holding)).DistinctBy(of => (of.ProcessId, of.Name))];
+        ImmutableArray<Holder> holders = [.. full.Take(Shown).SelectMany(row => seen.HoldersOf(row.Holding)).DistinctBy(of => (of.ProcessId, of.Name))];
         return new Verdict(Severity.Warning, Visible.Name(full[0].Name))
         {
             Evidence =
@@ -38,7 +38,7 @@ internal sealed class UnixReceiverFull() : Rule("unix_receiver_full", Severity.W
             Holders = holders,
             Remedies = ExhaustingRule.InOrder(
             [
-                .. holders.FirstOrDefault()?.ProcessId is { } pid ? [new Remedy("see_what_the_reader_does", RemedyKind.Grace, ShellCommand.Of("ps", "-L", "-o", "tid,stat,pcpu,wchan:32,comm", "-p", $"{pid}"))] : Array.Empty<Remedy>(),
+                .. SlowReader.SeeReader(holders.FirstOrDefault()?.ProcessId),
                 new Remedy("read_datagrams_in_time", RemedyKind.Application),
                 .. HostCommand.Change(new Remedy("raise_datagram_queue", RemedyKind.Room) { Values = [("limit", Larger)] }, HostCommand.Raise(seen, SettingCatalogue.DatagramQueue, Larger)),
             ]),

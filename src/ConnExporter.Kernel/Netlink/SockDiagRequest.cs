@@ -37,7 +37,6 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
     public const int MaxSize = Size + AttributeHeader + (MostEnds * (ConditionHeader + 16)) + ((MostEnds - 1) * JumpSize);
 
     internal const ushort MessageType = 18;
-    private const ushort RequestAndDump = 0x301;
     private const int AttributeHeader = 4;
     private const ushort BytecodeAttribute = 1;
     private const byte Jump = 1;
@@ -74,20 +73,14 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
     {
         int code = To is { } ends ? CodeSize(ends) : 0;
         int length = code == 0 ? Size : Size + AttributeHeader + code;
-        buffer = buffer[..length];
-        buffer.Clear();
 
-        // struct nlmsghdr, then struct inet_diag_req (linux/inet_diag.h): family 0, lengths 1 and 2, ext 3, id 4..52, states 52, dbs 56.
-        MemoryMarshal.Write(buffer, (uint)length);
-        MemoryMarshal.Write(buffer[4..], MessageType);
-        MemoryMarshal.Write(buffer[6..], RequestAndDump);
-        MemoryMarshal.Write(buffer[8..], sequence);
-        Span<byte> request = buffer[NetlinkMessageReader.HeaderSize..];
+        // struct inet_diag_req (linux/inet_diag.h): family 0, lengths 1 and 2, ext 3, id 4..52, states 52, dbs 56.
+        Span<byte> request = NetlinkRequest.Begin(buffer, length, MessageType, sequence);
         request[3] = Extensions;
         MemoryMarshal.Write(request[52..], States);
         if (code > 0)
         {
-            WriteFilter(buffer[Size..], code);
+            WriteFilter(buffer[Size..length], code);
         }
 
         return length;

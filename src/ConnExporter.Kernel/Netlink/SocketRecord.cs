@@ -23,7 +23,6 @@ public readonly ref struct SocketRecord
     private const int LastDataReceivedOffset = 52;
     private const int LastAckReceivedOffset = 56;
     private const byte FamilyV4 = 2;
-    private const int AttributeHeader = 4;
     private const int DropsOffset = 8 * sizeof(uint);
     private const int ReceiveBufferOffset = sizeof(uint);
     private readonly ReadOnlySpan<byte> bytes;
@@ -43,21 +42,16 @@ public readonly ref struct SocketRecord
         bytes = payload;
 
         // All of it or nothing: a record with a broken tail is not to be counted by its sound beginning. What every walk asks for is noted on the way.
-        for (ReadOnlySpan<byte> rest = payload[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
+        for (ReadOnlySpan<byte> rest = payload[MessageSize..]; !rest.IsEmpty; rest = NetlinkAttribute.After(rest))
         {
-            int length = rest.Length >= AttributeHeader ? MemoryMarshal.Read<ushort>(rest) : 0;
-            if (length < AttributeHeader || length > rest.Length)
-            {
-                throw KernelReadException.Protocol($"sock_diag: an attribute of {length} bytes in a record with {rest.Length} left");
-            }
-
-            switch (TypeOf(rest))
+            int length = NetlinkAttribute.Check(rest, "sock_diag");
+            switch (NetlinkAttribute.TypeOf(rest))
             {
                 case ShutdownAttribute:
                     IsFullSocket = true;
                     break;
-                case CgroupAttribute when length >= AttributeHeader + sizeof(ulong):
-                    cgroup = MemoryMarshal.Read<ulong>(rest[AttributeHeader..]);
+                case CgroupAttribute when length >= NetlinkAttribute.HeaderSize + sizeof(ulong):
+                    cgroup = MemoryMarshal.Read<ulong>(rest[NetlinkAttribute.HeaderSize..]);
                     break;
             }
         }
@@ -145,7 +139,7 @@ public readonly ref struct SocketRecord
     /// <summary>Whether it is a socket of IPv6, be its address one of IPv4.</summary>
     public bool IsV6 => bytes[0] != FamilyV4;
 
-    /// <summary>Whether it is bound to IPv6 alone (IPV6_V6ONLY). Told of sockets that are not connected.</summary>
+    /// <summary>Whether it is bound to IPv6 alone (IPV6_V6ONLY). Told of sockets that are not connected, without being asked (net/ipv4/inet_diag.c:inet_diag_msg_attrs_fill).</summary>
     public bool IsV6Only => TryGetAttribute(V6OnlyAttribute, out ReadOnlySpan<byte> only) && only.Length > 0 && only[0] != 0;
 
     /// <summary>
@@ -184,36 +178,13 @@ public readonly ref struct SocketRecord
     /// <summary>Finds an attribute.</summary>
     /// <param name="type">Its number (<c>INET_DIAG_*</c>).</param>
     /// <param name="value">Its bytes.</param>
-    public bool TryGetAttribute(byte type, out ReadOnlySpan<byte> value)
-    {
-        for (ReadOnlySpan<byte> rest = bytes[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
-        {
-            if (TypeOf(rest) == type)
-            {
-                value = rest[AttributeHeader..MemoryMarshal.Read<ushort>(rest)];
-                return true;
-            }
-        }
-
-        value = default;
-        return false;
-    }
+    public bool TryGetAttribute(byte type, out ReadOnlySpan<byte> value) => NetlinkAttribute.TryFind(bytes[MessageSize..], type, out value);
 
     private bool TryGetInfo(int offset, out TimeSpan time)
     {
         bool found = TryGetAttribute(InfoAttribute, out ReadOnlySpan<byte> info) && info.Length >= offset + sizeof(uint);
         time = found ? TimeSpan.FromMilliseconds(MemoryMarshal.Read<uint>(info[offset..])) : default;
         return found;
-    }
-
-    // The upper two bits are flags (NLA_F_NESTED, NLA_F_NET_BYTEORDER).
-    private static int TypeOf(ReadOnlySpan<byte> attribute) => MemoryMarshal.Read<ushort>(attribute[2..]) & 0x3fff;
-
-    // Attributes start at multiples of 4; the last one may come without its padding.
-    private static ReadOnlySpan<byte> AfterAttribute(ReadOnlySpan<byte> rest)
-    {
-        int aligned = (MemoryMarshal.Read<ushort>(rest) + 3) & ~3;
-        return aligned >= rest.Length ? default : rest[aligned..];
     }
 
     private InetAddress ReadAddress(ReadOnlySpan<byte> address) =>

@@ -14,7 +14,6 @@ public readonly record struct UdpDiagRequest(bool IsV6)
     public const int Size = NetlinkMessageReader.HeaderSize + 56;
 
     internal const ushort MessageType = 20;
-    private const ushort RequestAndDump = 0x301;
     private const byte FamilyV4 = 2;
     private const byte FamilyV6 = 10;
     private const byte ProtocolUdp = 17;
@@ -24,15 +23,8 @@ public readonly record struct UdpDiagRequest(bool IsV6)
     /// <param name="sequence">The sequence number that the answers will carry.</param>
     public void Write(Span<byte> buffer, uint sequence)
     {
-        buffer = buffer[..Size];
-        buffer.Clear();
-
-        // struct nlmsghdr, then struct inet_diag_req_v2 (linux/inet_diag.h): family 0, protocol 1, ext 2, states 4, id 8..56.
-        MemoryMarshal.Write(buffer, Size);
-        MemoryMarshal.Write(buffer[4..], MessageType);
-        MemoryMarshal.Write(buffer[6..], RequestAndDump);
-        MemoryMarshal.Write(buffer[8..], sequence);
-        Span<byte> request = buffer[NetlinkMessageReader.HeaderSize..];
+        // struct inet_diag_req_v2 (linux/inet_diag.h): family 0, protocol 1, ext 2, states 4, id 8..56.
+        Span<byte> request = NetlinkRequest.Begin(buffer, Size, MessageType, sequence);
         request[0] = IsV6 ? FamilyV6 : FamilyV4;
         request[1] = ProtocolUdp;
         request[2] = SockDiagRequest.SocketMemory;

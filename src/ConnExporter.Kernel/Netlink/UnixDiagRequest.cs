@@ -11,7 +11,6 @@ public readonly record struct UnixDiagRequest(uint States, UnixDiagShow Show)
     public const int Size = NetlinkMessageReader.HeaderSize + 24;
 
     internal const ushort MessageType = 20;
-    private const ushort RequestAndDump = 0x301;
     private const byte Family = LibC.AfUnix;
 
     /// <summary>Writes the request as it goes to the kernel.</summary>
@@ -19,15 +18,8 @@ public readonly record struct UnixDiagRequest(uint States, UnixDiagShow Show)
     /// <param name="sequence">The sequence number that the answers will carry.</param>
     public void Write(Span<byte> buffer, uint sequence)
     {
-        buffer = buffer[..Size];
-        buffer.Clear();
-
-        // struct nlmsghdr, then struct unix_diag_req (linux/unix_diag.h): family 0, protocol 1, states 4, inode 8, show 12, cookie 16..24.
-        MemoryMarshal.Write(buffer, Size);
-        MemoryMarshal.Write(buffer[4..], MessageType);
-        MemoryMarshal.Write(buffer[6..], RequestAndDump);
-        MemoryMarshal.Write(buffer[8..], sequence);
-        Span<byte> request = buffer[NetlinkMessageReader.HeaderSize..];
+        // struct unix_diag_req (linux/unix_diag.h): family 0, protocol 1, states 4, inode 8, show 12, cookie 16..24.
+        Span<byte> request = NetlinkRequest.Begin(buffer, Size, MessageType, sequence);
         request[0] = Family;
         MemoryMarshal.Write(request[4..], States);
         MemoryMarshal.Write(request[12..], (uint)Show);

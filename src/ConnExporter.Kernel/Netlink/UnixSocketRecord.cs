@@ -21,7 +21,6 @@ public readonly ref struct UnixSocketRecord
     private const byte PeerAttribute = 2;
     private const byte QueuesAttribute = 4;
     private const byte UserAttribute = 7;
-    private const int AttributeHeader = 4;
     private readonly ReadOnlySpan<byte> bytes;
 
     /// <summary>A record over the payload of one message.</summary>
@@ -37,13 +36,9 @@ public readonly ref struct UnixSocketRecord
         bytes = payload;
 
         // All of it or nothing, as with those of TCP.
-        for (ReadOnlySpan<byte> rest = payload[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
+        for (ReadOnlySpan<byte> rest = payload[MessageSize..]; !rest.IsEmpty; rest = NetlinkAttribute.After(rest))
         {
-            int length = rest.Length >= AttributeHeader ? MemoryMarshal.Read<ushort>(rest) : 0;
-            if (length < AttributeHeader || length > rest.Length)
-            {
-                throw KernelReadException.Protocol($"unix_diag: an attribute of {length} bytes in a record with {rest.Length} left");
-            }
+            NetlinkAttribute.Check(rest, "unix_diag");
         }
     }
 
@@ -84,25 +79,5 @@ public readonly ref struct UnixSocketRecord
         return found;
     }
 
-    private bool TryGetAttribute(byte type, out ReadOnlySpan<byte> value)
-    {
-        for (ReadOnlySpan<byte> rest = bytes[MessageSize..]; !rest.IsEmpty; rest = AfterAttribute(rest))
-        {
-            // The upper two bits are flags.
-            if ((MemoryMarshal.Read<ushort>(rest[2..]) & 0x3fff) == type)
-            {
-                value = rest[AttributeHeader..MemoryMarshal.Read<ushort>(rest)];
-                return true;
-            }
-        }
-
-        value = default;
-        return false;
-    }
-
-    private static ReadOnlySpan<byte> AfterAttribute(ReadOnlySpan<byte> rest)
-    {
-        int aligned = (MemoryMarshal.Read<ushort>(rest) + 3) & ~3;
-        return aligned >= rest.Length ? default : rest[aligned..];
-    }
+    private bool TryGetAttribute(byte type, out ReadOnlySpan<byte> value) => NetlinkAttribute.TryFind(bytes[MessageSize..], type, out value);
 }

@@ -15,12 +15,10 @@ internal sealed class EphemeralPorts
 {
     private readonly BitArray inUse = new(ushort.MaxValue + 1);
     private readonly BitArray blocked = new(ushort.MaxValue + 1);
-    private readonly BitArray usable = new(ushort.MaxValue + 1);
+    private readonly UsablePorts usable = new();
 
     // From the last walk that asked for them.
     private readonly BitArray bound = new(ushort.MaxValue + 1);
-    private PortRange range;
-    private PortSet? reserved;
     private TimeWaitReuse reuse;
 
     public EphemeralPorts(int bound) => Destinations = new BoundedCounts<Destination>(bound, Kinds);
@@ -37,13 +35,13 @@ internal sealed class EphemeralPorts
     public const int Kinds = 3;
 
     /// <summary>Ports of the range that are not reserved, as far as that is known.</summary>
-    public int Usable { get; private set; }
+    public int Usable => usable.Count;
 
     /// <summary>Whether it is known which are reserved; otherwise all of the range counts as usable.</summary>
-    public bool IsUsableKnown => reserved is not null;
+    public bool IsUsableKnown => usable.IsKnown;
 
     /// <summary>The range in force.</summary>
-    public PortRange Range => range;
+    public PortRange Range => usable.Range;
 
     /// <summary>When connect() may take over a TIME_WAIT socket.</summary>
     public TimeWaitReuse Reuse => reuse;
@@ -79,11 +77,7 @@ internal sealed class EphemeralPorts
     /// <param name="withBound">Whether the walk shows sockets that are bound and not connected; otherwise those of an earlier walk hold.</param>
     public void Begin(PortRange settings, PortSet? excluded, TimeWaitReuse timeWaitReuse, bool withBound)
     {
-        if (range != settings || !ReferenceEquals(reserved, excluded))
-        {
-            SetUsable(settings, excluded);
-        }
-
+        usable.Set(settings, excluded);
         reuse = timeWaitReuse;
         inUse.SetAll(false);
         blocked.SetAll(false);
@@ -95,7 +89,7 @@ internal sealed class EphemeralPorts
             return;
         }
 
-        for (int port = range.First; port <= range.Last; port++)
+        for (int port = Range.First; port <= Range.Last; port++)
         {
             if (bound[port])
             {
@@ -148,16 +142,16 @@ internal sealed class EphemeralPorts
     public bool IsBlocked(ushort port) => blocked[port];
 
     /// <summary>Whether connect() tries the port only when the others are taken; bind() to port 0 tries these first (net/ipv4/inet_hashtables.c:__inet_hash_connect, inet_connection_sock.c:inet_csk_find_open_port).</summary>
-    public bool IsOfBindsHalf(ushort port) => ((port - range.First) & 1) != 0;
+    public bool IsOfBindsHalf(ushort port) => ((port - Range.First) & 1) != 0;
 
     /// <summary>
     /// Whether this is the first or the last port of a range of an odd number: an attempt looks at one port less than there are, so at one of these two
     /// and at all the others; which one, the hash of the destination says (net/ipv4/inet_hashtables.c:__inet_hash_connect).
     /// </summary>
-    public bool IsEnd(ushort port) => range.Count % 2 != 0 && range.Count > 1 && (port == range.First || port == range.Last);
+    public bool IsEnd(ushort port) => Range.Count % 2 != 0 && Range.Count > 1 && (port == Range.First || port == Range.Last);
 
     /// <summary>Whether one of these is unused.</summary>
-    public bool HasUnusedEnd => IsUnusedEnd(range.First) || IsUnusedEnd(range.Last);
+    public bool HasUnusedEnd => IsUnusedEnd(Range.First) || IsUnusedEnd(Range.Last);
 
     /// <summary>A socket of whatever kind.</summary>
     public void AddInUse(ushort port)
@@ -172,21 +166,6 @@ internal sealed class EphemeralPorts
     private bool IsUnusedEnd(ushort port) => IsEnd(port) && Contains(port) && !inUse[port];
 
     private bool Contains(ushort port) => usable[port];
-
-    private void SetUsable(PortRange settings, PortSet? excluded)
-    {
-        (range, reserved) = (settings, excluded);
-        usable.SetAll(false);
-        Usable = 0;
-        for (int port = range.First; port <= range.Last; port++)
-        {
-            if (excluded?.Contains((ushort)port) != true)
-            {
-                usable[port] = true;
-                Usable++;
-            }
-        }
-    }
 }
 
 /// <summary>When connect() may take over a TIME_WAIT socket, provided that its connection had timestamps (net/ipv4/tcp_ipv4.c:tcp_twsk_unique).</summary>

@@ -19,7 +19,7 @@ internal sealed class UdpPorts
 
     private static readonly InetAddress AnyV4 = InetAddress.ReadV4([0, 0, 0, 0]);
     private static readonly InetAddress AnyV6 = new(0, 0);
-    private readonly BitArray usable = new(ushort.MaxValue + 1);
+    private readonly UsablePorts usable = new();
     private readonly Dictionary<InetAddress, BitArray> addresses = [];
     private readonly Stack<BitArray> spare = new();
 
@@ -35,16 +35,14 @@ internal sealed class UdpPorts
     // Of those of IPv6, sockets with a peer: where they were not bound, and not to IPv6 alone, they take their port from IPv4 too, which is not told.
     private readonly BitArray perhapsV4 = new(ushort.MaxValue + 1);
     private readonly BitArray scratch = new(ushort.MaxValue + 1);
-    private PortRange range;
-    private PortSet? reserved;
     private InetAddress lastAddress;
     private BitArray? last;
     private bool hasV6;
 
     /// <summary>Ports of the range that are not reserved.</summary>
-    public int Usable { get; private set; }
+    public int Usable => usable.Count;
 
-    /// <summary>Sockets whose address found no room.</summary>
+    /// <summary>Sockets whose address found no room: how many ports it has left is not known.</summary>
     public int LeftOut { get; private set; }
 
     /// <summary>Starts a walk.</summary>
@@ -52,21 +50,7 @@ internal sealed class UdpPorts
     /// <param name="excluded">What is reserved; null where that could not be read.</param>
     public void Begin(PortRange settings, PortSet? excluded)
     {
-        if (range != settings || !ReferenceEquals(reserved, excluded))
-        {
-            (range, reserved) = (settings, excluded);
-            usable.SetAll(false);
-            Usable = 0;
-            for (int port = range.First; port <= range.Last; port++)
-            {
-                if (excluded?.Contains((ushort)port) != true)
-                {
-                    usable[port] = true;
-                    Usable++;
-                }
-            }
-        }
-
+        usable.Set(settings, excluded);
         foreach (BitArray bits in (BitArray[])[anyV4, anyBoth, anyV6, allV4, allV6, perhapsV4])
         {
             bits.SetAll(false);
@@ -175,7 +159,7 @@ internal sealed class UdpPorts
         }
 
         int count = 0;
-        for (int port = range.First; port <= range.Last; port++)
+        for (int port = usable.Range.First; port <= usable.Range.Last; port++)
         {
             count += scratch[port] ? 1 : 0;
         }

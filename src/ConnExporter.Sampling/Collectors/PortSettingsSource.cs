@@ -15,42 +15,29 @@ internal readonly record struct PortSettings(PortRange Range, PortSet? Reserved,
 internal sealed class PortSettingsSource(KernelSource kernel) : IDisposable
 {
     private static readonly TimeSpan DefaultReuseDelay = TimeSpan.FromSeconds(1);
-    private readonly ProcFile range = kernel.Proc.File("sys/net/ipv4/ip_local_port_range");
-    private readonly ProcFile reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
+    private readonly PortRangeSource ports = new(kernel);
     private readonly ProcFile reuse = kernel.Proc.File("sys/net/ipv4/tcp_tw_reuse");
     private readonly ProcFile reuseDelay = kernel.Proc.File("sys/net/ipv4/tcp_tw_reuse_delay");
     private readonly ProcFile timestamps = kernel.Proc.File("sys/net/ipv4/tcp_timestamps");
     private readonly ProcFile timeWaitLength = kernel.Proc.File("sys/net/ipv4/tcp_tw_timeout");
-    private PortSet? reservedPorts;
-    private byte[] reservedText = [];
 
     /// <summary>Reads them.</summary>
     /// <param name="context">Notes where it is not known which ports are reserved.</param>
     /// <exception cref="KernelReadException">There is no range, or what is there cannot be understood.</exception>
-    public PortSettings Read(CollectContext context) => new(PortRange.Parse(range.Path, range.Read()), context.PartOf(ReadReserved), ReadReuse());
+    public PortSettings Read(CollectContext context)
+    {
+        (PortRange range, PortSet? reserved) = ports.Read(context);
+        return new(range, reserved, ReadReuse());
+    }
 
     /// <summary>Closes the files. What is read next opens them again.</summary>
     public void Dispose()
     {
-        range.Dispose();
-        reserved.Dispose();
+        ports.Dispose();
         reuse.Dispose();
         reuseDelay.Dispose();
         timestamps.Dispose();
         timeWaitLength.Dispose();
-    }
-
-    // It changes hardly ever, and most often says nothing.
-    private PortSet ReadReserved()
-    {
-        ReadOnlySpan<byte> text = reserved.Read();
-        if (reservedPorts is null || !text.SequenceEqual(reservedText))
-        {
-            reservedPorts = PortSet.Parse(reserved.Path, text);
-            reservedText = text.ToArray();
-        }
-
-        return reservedPorts;
     }
 
     private TimeWaitReuse ReadReuse() => new(

@@ -7,21 +7,18 @@ namespace ConnExporter.Sampling.Collectors;
 /// <summary>How many ephemeral ports there are for each destination: the range without what is reserved of it.</summary>
 internal sealed class PortsCollector : Collector
 {
-    private readonly ProcFile range;
-    private readonly ProcFile reserved;
+    private readonly PortRangeSource source;
     private readonly UdpTables udp;
 
     public PortsCollector(KernelSource kernel)
     {
-        range = kernel.Proc.File("sys/net/ipv4/ip_local_port_range");
-        reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
+        source = new PortRangeSource(kernel);
         udp = new UdpTables(kernel.Proc);
     }
 
     public override Reading Collect(CollectContext context)
     {
-        var ports = PortRange.Parse(range.Path, range.Read());
-        PortSet? excluded = context.PartOf(() => PortSet.Parse(reserved.Path, reserved.Read()));
+        (PortRange ports, PortSet? excluded) = source.Read(context);
         if (excluded is null)
         {
             return new PortRangeAlone(context.Namespace, ports);
@@ -32,8 +29,7 @@ internal sealed class PortsCollector : Collector
 
     public override void Close()
     {
-        range.Dispose();
-        reserved.Dispose();
+        source.Dispose();
         udp.Dispose();
     }
 

@@ -35,7 +35,7 @@ internal sealed class SockStatCollector : Collector
         }
 
         SockStat? counts = context.Part<SockStat>(() => SockStat.Parse(sockstat.Path, sockstat.Read()));
-        MemoryLimits? limits = context.Part(ReadMemoryLimits);
+        MemoryLimits? limits = context.Part(() => MemoryLimits.ReadIfThere(memory));
         ulong? orphans = context.Part(maxOrphans.ReadNumberIfThere);
         ulong? timeWait = context.Part(maxTimeWait.ReadNumberIfThere);
         SoftnetStat? packets = context.Part(ReadSoftnet);
@@ -62,19 +62,6 @@ internal sealed class SockStatCollector : Collector
             return SoftnetStat.Parse(softnet.Path, softnet.Read());
         }
         catch (KernelReadException e) when (e is { Kind: FailureKind.Absent, IsHidden: false })
-        {
-            return null;
-        }
-    }
-
-    // Like tcp_max_orphans not there in network namespaces other than the first: it is the host's.
-    private MemoryLimits? ReadMemoryLimits()
-    {
-        try
-        {
-            return MemoryLimits.Parse(memory.Path, memory.Read());
-        }
-        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
         {
             return null;
         }

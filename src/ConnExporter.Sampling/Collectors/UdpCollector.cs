@@ -28,8 +28,7 @@ internal sealed class UdpCollector : Collector
     private readonly CensusOptions options;
     private readonly SocketSource sockets;
     private readonly UdpCounters counters;
-    private readonly ProcFile range;
-    private readonly ProcFile reserved;
+    private readonly PortRangeSource portRange;
     private readonly CgroupTree cgroups;
     private readonly bool names;
     private readonly UdpPorts ports = new();
@@ -39,8 +38,6 @@ internal sealed class UdpCollector : Collector
     private readonly TopRows<Target> topDestinations = new(Top, 1);
     private readonly UdpReceivers ownReceivers = new();
     private UdpReceivers receivers;
-    private PortSet? reservedPorts;
-    private byte[] reservedText = [];
     private SocketHolders? holders;
 
     /// <summary>Reads the network namespace that the kernel is read in.</summary>
@@ -54,8 +51,7 @@ internal sealed class UdpCollector : Collector
         this.names = names;
         sockets = new SocketSource(kernel, TcpTables.OfUdp(kernel.Proc));
         counters = new UdpCounters(kernel);
-        range = kernel.Proc.File("sys/net/ipv4/ip_local_port_range");
-        reserved = kernel.Proc.File("sys/net/ipv4/ip_local_reserved_ports");
+        portRange = new PortRangeSource(kernel);
         cgroups = new CgroupTree(kernel.Proc, kernel.SysRoot, kernel.Pods);
         receivers = ownReceivers;
     }
@@ -79,16 +75,14 @@ internal sealed class UdpCollector : Collector
     {
         sockets.Dispose();
         counters.Dispose();
-        range.Dispose();
-        reserved.Dispose();
+        portRange.Dispose();
         cgroups.Dispose();
         holders?.Dispose();
     }
 
     private UdpReading Read(CollectContext context)
     {
-        var settings = PortRange.Parse(range.Path, range.Read());
-        PortSet? excluded = context.PartOf(ReadReserved);
+        (PortRange settings, PortSet? excluded) = portRange.Read(context);
         Walk(context, settings, excluded);
         ImmutableArray<UdpPortUse> rows = ports.Rows(Shown);
         ListenersReading.Row[] dropping = receivers.Take(Shown, context);
@@ -103,7 +97,10 @@ internal sealed class UdpCollector : Collector
         }
 
         context.Drop("conn_udp_ports_in_use", ports.Addresses - rows.Count(row => !row.IsAny) + ports.LeftOut);
-        context.Note(sockets.Missing is { } missing ? $"{missing}; reading {kernel.Proc.NetPathOf("udp")} and udp6 instead, which tell no drops, no cgroups and no sizes of buffers" : null);
+        context.Note(
+            sockets.Missing is { } missing ? $"{missing}; reading {kernel.Proc.NetPathOf("udp")} and udp6 instead, which tell no drops, no cgroups and no sizes of buffers"
+            : ports.LeftOut > 0 ? $"{ports.LeftOut} sockets are on addresses beyond the {UdpPorts.MostAddresses} that are followed: how many ports those have left is not known"
+            : null);
         cgroups.BeginRound();
         topDestinations.Choose(destinations);
         context.Drop("conn_udp_destination_sockets", topDestinations.LeftOut);
@@ -250,17 +247,4 @@ internal sealed class UdpCollector : Collector
 
     private string NameOf(UnitKey key) =>
         key.Cgroup is { } id ? cgroups.Find(id)?.Unit ?? holders?.UnitOfCgroup(id) ?? UnitName.None : key.Owner is { } owner ? holders!.Of(owner).Unit : UnitName.None;
-
-    // It changes hardly ever, and most often says nothing.
-    private PortSet ReadReserved()
-    {
-        ReadOnlySpan<byte> text = reserved.Read();
-        if (reservedPorts is null || !text.SequenceEqual(reservedText))
-        {
-            reservedPorts = PortSet.Parse(reserved.Path, text);
-            reservedText = text.ToArray();
-        }
-
-        return reservedPorts;
-    }
 }

@@ -39,7 +39,7 @@ internal sealed class UdpCounters : IDisposable
         context.PartOf(() => ReadV4(context)),
         context.PartOf(() => ReadV6(context)),
         isOwn ? context.Part<ulong>(() => SockStat.ParseUdp(sockstat.Path, sockstat.Read()).MemoryPages) : null,
-        isOwn ? context.Part(ReadLimit) : null);
+        isOwn ? context.Part(() => MemoryLimits.ReadIfThere(memory)) : null);
 
     public void Dispose()
     {
@@ -68,19 +68,6 @@ internal sealed class UdpCounters : IDisposable
         catch (KernelReadException e) when (e is { Kind: FailureKind.Absent, IsHidden: false })
         {
             // A kernel without IPv6.
-            return null;
-        }
-    }
-
-    // The host's: network namespaces other than the first do not have it.
-    private MemoryLimits? ReadLimit()
-    {
-        try
-        {
-            return MemoryLimits.Parse(memory.Path, memory.Read());
-        }
-        catch (KernelReadException e) when (e.Kind == FailureKind.Absent)
-        {
             return null;
         }
     }

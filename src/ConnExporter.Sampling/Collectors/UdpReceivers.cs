@@ -1,3 +1,4 @@
+using System.Globalization;
 using ConnExporter.Kernel;
 using ConnExporter.Kernel.Netlink;
 
@@ -9,7 +10,8 @@ internal sealed class UdpReceivers
     private const string Family = "conn_udp_socket_drops_total";
     private readonly ListenerHistory history = new(Family);
     private readonly List<ListenerMember> members = [];
-    private readonly Dictionary<(string Address, string Port), (uint Queue, uint Inode, ulong Cgroup)> telling = [];
+    private readonly Dictionary<(InetAddress Address, ushort Port, uint Interface), Telling> telling = [];
+    private int leftOut;
 
     /// <summary>Whether there is nothing to remember.</summary>
     public bool IsEmpty => history.IsEmpty;
@@ -19,6 +21,7 @@ internal sealed class UdpReceivers
     {
         members.Clear();
         telling.Clear();
+        leftOut = 0;
     }
 
     /// <summary>Takes note of a socket, where there is something to tell of it.</summary>
@@ -37,19 +40,43 @@ internal sealed class UdpReceivers
             return;
         }
 
-        members.Add(new ListenerMember(socket.LocalAddress, socket.LocalPort, socket.Interface, socket.Cookie, queue, limit, drops));
-        (string, string) key = (NetworkInterface.Scoped(socket.LocalAddress, socket.Interface), socket.LocalPort.ToString());
-        if (telling.Count < ListenerHistory.DefaultBound && (!telling.TryGetValue(key, out (uint Queue, uint, ulong) known) || queue > known.Queue))
+        if (members.Count >= ListenerHistory.DefaultBound)
         {
-            telling[key] = (queue, socket.Inode, socket.TryGetCgroup(out ulong cgroup) ? cgroup : 0);
+            leftOut++;
+            return;
+        }
+
+        members.Add(new ListenerMember(socket.LocalAddress, socket.LocalPort, socket.Interface, socket.Cookie, queue, limit, drops));
+        (InetAddress, ushort, uint) key = (socket.LocalAddress, socket.LocalPort, socket.Interface);
+        if (!telling.TryGetValue(key, out Telling known) || queue > known.Queue)
+        {
+            telling[key] = new Telling(queue, socket.Inode, socket.TryGetCgroup(out ulong cgroup) ? cgroup : 0);
         }
     }
 
     /// <summary>The rows of a walk that has ended.</summary>
     /// <param name="shown">Rows at most.</param>
     /// <param name="context">Is told of what has none.</param>
-    public ListenersReading.Row[] Take(int shown, CollectContext context) => history.Take(members, shown, context);
+    public ListenersReading.Row[] Take(int shown, CollectContext context)
+    {
+        context.Drop(Family, leftOut);
+        return history.Take(members, shown, context);
+    }
 
     /// <summary>The socket that stands for a row: its inode and its cgroup, 0 where they are not known.</summary>
-    public (uint Inode, ulong Cgroup) TellingOf(ListenersReading.Row row) => telling.TryGetValue((row.Address, row.Port), out (uint, uint Inode, ulong Cgroup) one) ? (one.Inode, one.Cgroup) : default;
+    public (uint Inode, ulong Cgroup) TellingOf(ListenersReading.Row row)
+    {
+        ushort port = ushort.Parse(row.Port, CultureInfo.InvariantCulture);
+        foreach (((InetAddress address, ushort itsPort, uint networkInterface), Telling one) in telling)
+        {
+            if (itsPort == port && NetworkInterface.Scoped(address, networkInterface) == row.Address)
+            {
+                return (one.Inode, one.Cgroup);
+            }
+        }
+
+        return default;
+    }
+
+    private readonly record struct Telling(uint Queue, uint Inode, ulong Cgroup);
 }

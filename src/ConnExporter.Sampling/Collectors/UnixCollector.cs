@@ -20,6 +20,7 @@ internal sealed class UnixCollector : Collector
 
     // Receivers are among all connected sockets: a dump of these costs most.
     private static readonly TimeSpan ReceiversEvery = TimeSpan.FromSeconds(15);
+
     // Each attempt makes a kernel without the module run modprobe.
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan ImproveEvery = TimeSpan.FromSeconds(5);
@@ -74,12 +75,7 @@ internal sealed class UnixCollector : Collector
         history.Begin(context.Time);
         long time = context.Time.GetTimestamp();
         bool withReceivers = options.AllAtOnce || history.ReceiversAt is not { } at || context.Time.GetElapsedTime(at, time) >= ReceiversEvery;
-        (int listeners, int? receivers) = Dump(history, withReceivers, time);
-        if (withReceivers)
-        {
-            (history.ReceiversAt, history.Receivers) = (time, receivers ?? 0);
-        }
-
+        int listeners = Dump(history, withReceivers, time);
         history.End(socket => withReceivers || !socket.IsReceiver);
         if (withReceivers)
         {
@@ -96,7 +92,7 @@ internal sealed class UnixCollector : Collector
             ListenerCount = listeners,
             ReceiverCount = history.Receivers,
             DatagramLimit = context.Part(datagramLimit.ReadNumberIfThere),
-            Listeners = [.. rows.Take(Shown).Select(socket => new UnixReading.ListenerRow(socket.Name, socket.Queue, socket.Limit ?? 0, socket.Peak, socket.Total, socket.Lasting, HoldingOf(socket)))],
+            Listeners = [.. rows.Take(Shown).Select(socket => new UnixReading.ListenerRow(socket.Name, socket.Queue, socket.Limit!.Value, socket.Peak, socket.Total, socket.Lasting, HoldingOf(socket)))],
             Receivers = [.. unread.Take(Shown).Select(socket => new UnixReading.ReceiverRow(socket.Name, socket.Lasting, socket.IsFull, socket.FullLooks, HoldingOf(socket)))],
         };
     }
@@ -109,9 +105,10 @@ internal sealed class UnixCollector : Collector
         owners?.Dispose();
     }
 
-    private static double FullnessOf(UnixHistory.Followed socket) => socket.Queue / ((socket.Limit ?? 0) + 1.0);
+    private static double FullnessOf(UnixHistory.Followed socket) => socket.Queue / (socket.Limit!.Value + 1.0);
 
-    private (int Listeners, int? Receivers) Dump(UnixHistory history, bool withReceivers, long time)
+    // How many listen; of receivers the history knows.
+    private int Dump(UnixHistory history, bool withReceivers, long time)
     {
         try
         {
@@ -130,7 +127,7 @@ internal sealed class UnixCollector : Collector
 
             if (!withReceivers)
             {
-                return (listeners, null);
+                return listeners;
             }
 
             int receivers = 0;
@@ -147,7 +144,8 @@ internal sealed class UnixCollector : Collector
                 }
             }
 
-            return (listeners, receivers);
+            (history.ReceiversAt, history.Receivers) = (time, receivers);
+            return listeners;
         }
         catch (KernelReadException e)
         {

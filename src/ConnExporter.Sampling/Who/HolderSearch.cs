@@ -14,6 +14,7 @@ internal sealed class HolderSearch : IDisposable
     private readonly ProcessSockets sockets;
     private readonly int levelsAbove;
     private readonly ulong? bootTime;
+    private readonly uint[] inodes = new uint[Chunk];
 
     /// <summary>The processes of a kernel.</summary>
     /// <exception cref="KernelReadException">There is no list of them.</exception>
@@ -26,6 +27,19 @@ internal sealed class HolderSearch : IDisposable
         levelsAbove = CgroupNamespace.LevelsAbove(processes);
         using ProcFile stat = kernel.Proc.File("stat");
         bootTime = BootTime(stat);
+    }
+
+    /// <summary>Whether <c>/proc</c> hides the processes of others: one that is not seen may be there. Null where that cannot be told.</summary>
+    public bool? HidesProcesses()
+    {
+        try
+        {
+            return processes.HidesProcesses();
+        }
+        catch (KernelReadException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Processes whose descriptors may not be read.</summary>
@@ -50,13 +64,13 @@ internal sealed class HolderSearch : IDisposable
     /// <summary>The sockets that processes hold.</summary>
     public HashSet<uint> SocketsOf(IEnumerable<int> pids)
     {
-        HashSet<uint> inodes = [];
+        HashSet<uint> held = [];
         foreach (int pid in pids)
         {
-            Read(pid, inode => inodes.Add(inode));
+            Read(pid, inode => held.Add(inode));
         }
 
-        return inodes;
+        return held;
     }
 
     /// <summary>Finds who holds sockets, and tells what they belong to.</summary>
@@ -101,11 +115,14 @@ internal sealed class HolderSearch : IDisposable
 
     private void Read(int pid, Action<uint> found)
     {
-        uint[] inodes = new uint[Chunk];
         for (long position = 0; position != ProcessSockets.End;)
         {
             ProcessAccess access = sockets.Read(pid, ref position, inodes, out int count, out int looked);
-            Array.ForEach(inodes[..count], found);
+            foreach (uint inode in inodes.AsSpan(0, count))
+            {
+                found(inode);
+            }
+
             if (access != ProcessAccess.Ok)
             {
                 Denied += access == ProcessAccess.Denied ? 1 : 0;

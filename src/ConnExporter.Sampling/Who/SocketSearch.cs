@@ -8,9 +8,6 @@ namespace ConnExporter.Sampling.Who;
 /// <summary>Looks for sockets: two walks over those of the calling thread's network namespace, the listeners first.</summary>
 internal sealed class SocketSearch(KernelSource kernel, SocketQuestion question, IReadOnlySet<uint>? held)
 {
-    // Set by the kernel for every listener of IPv6, without being asked (net/ipv4/inet_diag.c:inet_diag_msg_attrs_fill).
-    private const byte V6OnlyAttribute = 11;
-
     // Inodes whose holders are looked for.
     private const int MostInodes = 262_144;
 
@@ -67,8 +64,7 @@ internal sealed class SocketSearch(KernelSource kernel, SocketQuestion question,
 
         InetAddress own = socket.LocalAddress;
         bool isAny = own.IsV4 ? (uint)own.Low == 0 : own == default;
-        bool isV6Only = socket.TryGetAttribute(V6OnlyAttribute, out ReadOnlySpan<byte> only) && only is [not 0, ..];
-        return isAny && (own.IsV4 ? asked.IsV4 : !asked.IsV4 || !isV6Only);
+        return isAny && (own.IsV4 ? asked.IsV4 : !asked.IsV4 || !socket.IsV6Only);
     }
 
     private void Add(SocketAnswer answer, in SocketRecord socket)

@@ -35,9 +35,6 @@ internal sealed class OneShotSampling : IDisposable
         start = time.GetTimestamp();
     }
 
-    /// <summary>What is known so far.</summary>
-    public Snapshot Current => store.Current;
-
     /// <summary>What is known by now; sees to it that collectors that hang are known to.</summary>
     public Snapshot Look()
     {

@@ -51,8 +51,10 @@ internal static class WhoCommand
         List<int>? pids = question.Port is null ? processes.ProcessesOf(question) : null;
         if (pids is { Count: 0 })
         {
-            sheet.Paragraph("", book[question.Unit is null ? "who.no_process" : "who.no_unit", ("asked", asked)]);
-            return ExitCode.Nobody;
+            // One that is hidden may be there all the same.
+            bool isHidden = processes.HidesProcesses() != false;
+            sheet.Paragraph("", isHidden ? book["who.none_seen", ("asked", asked), ("why", book["missing.hidden_processes"])] : book[question.Unit is null ? "who.no_process" : "who.no_unit", ("asked", asked)]);
+            return isHidden ? ExitCode.CouldNotTell : ExitCode.Nobody;
         }
 
         HashSet<uint>? held = pids is null ? null : processes.SocketsOf(pids);
@@ -69,7 +71,7 @@ internal static class WhoCommand
         // Of a process that may not be read nothing is known.
         if (answers.Count == 0 && hidden == 0)
         {
-            sheet.Paragraph("", book[pids is null ? "who.nobody" : "who.no_sockets", ("asked", asked), ("count", pids?.Count ?? 0)]);
+            sheet.Paragraph("", pids is null ? book[refused > 0 ? "who.nobody_seen" : "who.nobody", ("asked", asked)] : book["who.no_sockets", ("asked", asked), ("count", pids.Count)]);
         }
 
         bool isUntold = refused > 0 || hidden > 0;

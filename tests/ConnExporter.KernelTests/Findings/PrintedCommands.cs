@@ -34,7 +34,7 @@ internal sealed class PrintedCommands : IDisposable
         commands.ShouldNotBeEmpty();
         foreach (string command in commands)
         {
-            using Process process = network.Start("env", "-C", stubs, $"PATH={stubs}:{Environment.GetEnvironmentVariable("PATH")}", "sh", "-c", command);
+            using Process process = network.Start("env", "-C", stubs, $"HOME={stubs}", $"PATH={stubs}:{Environment.GetEnvironmentVariable("PATH")}", "sh", "-c", command);
             process.StandardInput.Close();
             Task<string> output = process.StandardOutput.ReadToEndAsync();
             string errors = process.StandardError.ReadToEnd();

@@ -61,7 +61,7 @@ public class WithoutDescriptorTests
         seen.TitleOf(Finding).ShouldContain("does not close connections");
         seen.HoldersOf(Finding).ShouldBe([("server", server.Id)]);
         seen.EvidenceOf(Finding).ShouldNotContain("accept");
-        seen.RemediesOf(Finding).ShouldBe(["Keep what is there in close-wait.txt, then end the dead sockets", "Close when the peer has closed"]);
+        seen.RemediesOf(Finding).ShouldBe(["Keep what is there in ~/close-wait.txt, then end the dead sockets", "Close when the peer has closed"]);
     }
 
     [KernelFact("dotnet", "python3")]
@@ -75,7 +75,7 @@ public class WithoutDescriptorTests
         seen.TitleOf(Finding).ShouldContain("does not close connections");
         seen.HoldersOf(Finding).ShouldBe([("server", server.Id)], "one process, one holder");
         seen.EvidenceOf(Finding).ShouldContain($"server (pid {server.Id}) holds 130 of them");
-        seen.RemediesOf(Finding).ShouldBe(["Keep what is there in close-wait.txt, then end the dead sockets", "Accept faster", "Close when the peer has closed"]);
+        seen.RemediesOf(Finding).ShouldBe(["Keep what is there in ~/close-wait.txt, then end the dead sockets", "Accept faster", "Close when the peer has closed"]);
     }
 
     [UringFact("dotnet", "python3")]

@@ -50,7 +50,7 @@ public sealed class ShellCommandTests : IDisposable
     [Fact]
     public void Programs_can_be_piped_wrapped_and_written_to_a_file()
     {
-        ShellCommand.Of("ss", "-t").KeptIn("sockets.txt").RunBy("nsenter", "-t", "1").ToString().ShouldBe("nsenter -t 1 ss -t >>sockets.txt");
+        ShellCommand.Of("ss", "-t").KeptIn("sockets.txt").RunBy("nsenter", "-t", "1").ToString().ShouldBe("nsenter -t 1 ss -t >>~/sockets.txt");
         Should.Throw<ArgumentException>(() => ShellCommand.Of("ss").KeptIn("a b"));
         ShellCommand.Of("a", "b c").Into("d", "e").To("/f g").RunBy("nsenter", "-t", "1").ToString().ShouldBe("nsenter -t 1 a 'b c' | nsenter -t 1 d e >'/f g'");
         ShellCommand.Of("a", "-b").On("c", "-d").ToString().ShouldBe("a -b -- c -d");

@@ -86,7 +86,7 @@ public class CloseWaitLeakTests
     {
         Sockets((200, Old));
 
-        bench.Judge(Rule).Commands().ShouldBe(["ss -tnpoe state close-wait >>close-wait.txt", "ss -K -t state close-wait sport = :8080"]);
+        bench.Judge(Rule).Commands().ShouldBe(["ss -tnpoe state close-wait >>~/close-wait.txt", "ss -K -t state close-wait sport = :8080"]);
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public class UnansweredConnectsTests
         verdict!.Severity.ShouldBe(Severity.Warning);
         verdict.Instance.ShouldBe("[2001:db8::9]:443");
         verdict.Holders[0].ProcessId.ShouldBe(99);
-        verdict.Commands().ShouldBe(["ss -tnpo state syn-sent >>syn-sent.txt", "ss -K -t state syn-sent dst '[2001:db8::9]:443'", "sysctl -w net.ipv4.tcp_syn_retries=3", "ip route get 2001:db8::9"]);
+        verdict.Commands().ShouldBe(["ss -tnpo state syn-sent >>~/syn-sent.txt", "ss -K -t state syn-sent dst '[2001:db8::9]:443'", "sysctl -w net.ipv4.tcp_syn_retries=3", "ip route get 2001:db8::9"]);
     }
 
     [Fact]
