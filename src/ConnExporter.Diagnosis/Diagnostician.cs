@@ -92,11 +92,20 @@ internal sealed class Diagnostician
             var failed = new HashSet<string>(StringComparer.Ordinal);
             var seen = new HashSet<string>(StringComparer.Ordinal);
             Observation? own = null;
+            var elsewhere = new List<Observation>();
             ImmutableArray<Resource>.Builder measured = ImmutableArray.CreateBuilder<Resource>();
             foreach (Observation observation in Observation.Of(snapshot, at, Thresholds, netns => MemoryOf(netns, now)))
             {
                 seen.Add(observation.Netns);
-                own ??= observation;
+                if (own is null)
+                {
+                    own = observation;
+                }
+                else
+                {
+                    elsewhere.Add(observation);
+                }
+
                 observation.Resources = resources.Follow(now, observation.IsOwn, ResourceReadings.Of(observation));
                 measured.AddRange(observation.Resources);
                 foreach (Rule rule in rules)
@@ -114,7 +123,7 @@ internal sealed class Diagnostician
             resources.Forget(now);
             Forget(seen, now, at);
             IsCalm = !trackers.Values.Any(tracker => tracker.IsSerious);
-            ImmutableArray<Gap> gaps = Gaps(own!);
+            ImmutableArray<Gap> gaps = [.. Gaps(own!), .. GapsElsewhere(elsewhere)];
             return new DiagnosisReport(at, measured.ToImmutable(), Sort(trackers.Values.Select(tracker => tracker.Current).OfType<Finding>()), Count(failed, gaps))
             {
                 Gaps = gaps,
@@ -207,10 +216,18 @@ internal sealed class Diagnostician
         }
     }
 
+    private bool Holds(Rule rule, string netns) => trackers.TryGetValue((rule.Id, netns), out FindingTracker? tracker) && tracker.Held is not null;
+
+    private IEnumerable<Gap> GapsElsewhere(List<Observation> others) => rules
+        .SelectMany(rule => rule.Inputs.Where(input => input.MattersElsewhere).Select(input => (rule, input)))
+        .Where(one => others.Exists(other => !one.input.IsKnown(other) && !Holds(one.rule, other.Netns)))
+        .GroupBy(one => one.input)
+        .Select(gap => new Gap("namespaces", [gap.Key.Lack], [.. gap.Select(one => one.rule)]));
+
     // What holds is told, whatever else was not seen.
     private ImmutableArray<Gap> Gaps(Observation own) =>
     [
-        .. rules.Where(rule => !(trackers.TryGetValue((rule.Id, own.Netns), out FindingTracker? tracker) && tracker.Held is not null))
+        .. rules.Where(rule => !Holds(rule, own.Netns))
             .SelectMany(rule => rule.Inputs.Select(input => (rule, input, state: own.StateOf(input))))
             .Where(one => one.state is InputState.Missing or InputState.SwitchedOff)
             .GroupBy(one => (one.input.Collector, one.state))

@@ -70,6 +70,9 @@ internal sealed record Input(string Collector, Fact Lack, Func<Observation, bool
 
     public static readonly Input Unix = new("unix", new("unix_queues"), seen => seen.Unix is not null) { Rises = true };
 
+    /// <summary>Whether receivers take another datagram is asked of the kernel one by one; also of those in other network namespaces.</summary>
+    public static readonly Input UnixReceivers = new("unix", new("unix_receivers"), seen => seen.Unix is null or { UnaskedReceivers: 0 }) { MattersElsewhere = true };
+
     public static readonly Input Descriptors = new("descriptors", new("reading"), seen => seen.Descriptors is not null);
 
     public static readonly Input Processes = new("processes", new("reading"), seen => seen.Processes is not null);
@@ -91,6 +94,9 @@ internal sealed record Input(string Collector, Fact Lack, Func<Observation, bool
 
     /// <summary>Whether rules go by what it rises by, which takes two readings. Of listeners these are their drops.</summary>
     public bool Rises { get; private init; }
+
+    /// <summary>Whether it is a gap also where another network namespace lacks it that was read; of those, what has no reading is told of by their collector.</summary>
+    public bool MattersElsewhere { get; private init; }
 
     /// <summary>A counter of snmp or netstat.</summary>
     /// <param name="kernelName">The kernel's name of it.</param>

@@ -309,7 +309,15 @@ internal sealed class Observation
 
         foreach (UdpReading.ReceiverRow row in Udp?.Receivers ?? [])
         {
-            Memory.Count(DropsOf(row), row.Drops);
+            // A socket that has dropped nothing and holds nothing has no row: the first drops are a rise.
+            if (row is { HasDroppedSince: true, Drops: { } drops })
+            {
+                Memory.CountFromFirst(DropsOf(row), drops);
+            }
+            else
+            {
+                Memory.Count(DropsOf(row), row.Drops);
+            }
         }
 
         SymptomProof.Remember(Memory, Symptoms);

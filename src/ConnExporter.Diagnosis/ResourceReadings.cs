@@ -123,7 +123,8 @@ internal static class ResourceReadings
     // What is taken on one address is taken from those that choose none as well; both families' row adds nothing where IPv6 has none.
     private static IEnumerable<ResourceInstance> UdpPorts(Observation seen)
     {
-        if (seen.Udp is not { Usable: { } usable } udp)
+        // A range of which every port is reserved is a finding of its own.
+        if (seen.Udp is not { Usable: > 0 and { } usable } udp)
         {
             yield break;
         }
@@ -140,14 +141,18 @@ internal static class ResourceReadings
     }
 
     /// <summary>
-    /// What counts against the limit of an instance type: the flows that are tracked, those that are only forwarded among them; where none is seen the sockets with a peer. Null where
-    /// neither was read.
+    /// What counts against the limit of an instance type: the flows that are tracked, those that are only forwarded among them, or the sockets with a peer, of which tracking need not
+    /// know; whichever are more. Null where neither was read.
     /// </summary>
-    public static (ulong Count, bool IsTracked, Reading From)? ConnectionsOf(Observation seen) =>
-        seen.Conntrack is { Count: > 0 } table ? (table.Count, true, table)
-        : seen.States is { } states && seen.Udp is { } udp
-            ? (states.Total - states[TcpState.Listen] - states[TcpState.Close] + udp[0, UdpReading.Connected] + udp[1, UdpReading.Connected], false, states)
-        : null;
+    public static (ulong Count, bool IsTracked, Reading From)? ConnectionsOf(Observation seen)
+    {
+        ulong? sockets = seen.States is { } states && seen.Udp is { } udp
+            ? states.Total - states[TcpState.Listen] - states[TcpState.Close] + udp[0, UdpReading.Connected] + udp[1, UdpReading.Connected]
+            : null;
+        return seen.Conntrack is { Count: > 0 } table && !(sockets > table.Count) ? (table.Count, true, table)
+            : sockets is { } count ? (count, false, seen.States!)
+            : null;
+    }
 
     private static IEnumerable<ResourceInstance> InstanceConnections(Observation seen)
     {

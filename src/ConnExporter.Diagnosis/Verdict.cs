@@ -14,8 +14,11 @@ internal sealed record Verdict(Severity Severity, string Instance)
     /// <summary>Whether it is about connections that nobody has accepted: the title says so.</summary>
     public bool IsUnaccepted { get; init; }
 
+    /// <summary>Whether every port of the range is reserved: the title says so.</summary>
+    public bool IsReserved { get; init; }
+
     /// <summary>The key of the title of a finding.</summary>
-    public string TitleOf(string finding) => $"finding.{finding}.title{(IsUnproven ? "_unproven" : IsUnaccepted ? "_unaccepted" : "")}";
+    public string TitleOf(string finding) => $"finding.{finding}.title{(IsUnproven ? "_unproven" : IsUnaccepted ? "_unaccepted" : IsReserved ? "_reserved" : "")}";
 
     /// <summary>The finding that was seen to bring it about, of those that hold; null where only <see cref="Rule.Causes"/> tell.</summary>
     public ProvenCause? Cause { get; init; }

@@ -80,7 +80,7 @@ public sealed class TopTests : IDisposable
     [FactThatNeeds("python3")]
     public async Task It_fits_any_window_as_it_changes()
     {
-        using JsonDocument shown = await ShowAsync([Wait("file descriptors"), Size(50, 140, "reusable"), Size(10, 40, @"\[1 destinations\]"), Size(24, 80, "2 listeners"), Keys("q")]);
+        using JsonDocument shown = await ShowAsync([Wait("file descriptors"), Size(50, 140, "reusable"), Size(10, 40, @"\[1 destinations\]"), Size(24, 80, "2 listeners"), Size(5, 12, "1"), Size(24, 80, "2 listeners"), Keys("q")]);
 
         Screen(shown, 1).Length.ShouldBe(50);
         Screen(shown, 1).Max(line => line.Length).ShouldBeInRange(110, 140);

@@ -14,12 +14,18 @@ namespace ConnExporter.Diagnosis.Rules;
 internal sealed class EphemeralPortsBlockedByBind() : Rule("ephemeral_ports_blocked_by_bind", Severity.Info, Severity.Warning, Severity.Critical)
 {
     private const int HoldersShown = 3;
+    private static readonly ImmutableArray<string> Sysctls = ["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.ip_autobind_reuse"];
 
     public override ImmutableArray<Input> Inputs => [Input.Ports, Input.BoundPorts];
 
     public override Verdict? Judge(Observation seen, Severity? held)
     {
-        if (seen.Census is not { } census || seen.Ports is not { UsableCount: > 0 } ports)
+        if (seen.Ports is { UsableCount: 0 } none)
+        {
+            return AllReserved(seen, none);
+        }
+
+        if (seen.Census is not { } census || seen.Ports is not { } ports)
         {
             return null;
         }
@@ -46,9 +52,22 @@ internal sealed class EphemeralPortsBlockedByBind() : Rule("ephemeral_ports_bloc
                 .. PortRoom.Wider(seen)?.Remedy(instance, severity == Severity.Critical ? RemedyKind.Grace : RemedyKind.Room) ?? [],
                 new Remedy("bind_without_port", RemedyKind.Reuse),
             ],
-            Settings = ["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.ip_autobind_reuse"],
+            Settings = Sysctls,
         };
     }
+
+    // Known from the settings alone, whoever holds what. IP_LOCAL_PORT_RANGE of a socket only narrows the range.
+    private static Verdict AllReserved(Observation seen, PortsReading ports) => new(Severity.Critical, ResourceInstance.Host)
+    {
+        IsReserved = true,
+        Evidence = [new Fact("ports_all_reserved", ("range", $"{ports.Range.First}–{ports.Range.Last}"), ("count", (ulong)ports.Range.Count))],
+        Remedies =
+        [
+            .. PortRoom.Wider(seen)?.Remedy(new ResourceInstance(ResourceKind.EphemeralPorts, seen.Netns, ResourceInstance.Host, 0, 0), RemedyKind.Grace) ?? [],
+            new Remedy("reserve_fewer_ports", RemedyKind.Room),
+        ],
+        Settings = Sysctls,
+    };
 
     private static IEnumerable<Fact> Evidence(CensusReading census, PortsReading ports, bool isUnproven, ulong known)
     {

@@ -13,7 +13,7 @@ internal sealed class UnixReceiverFull() : Rule("unix_receiver_full", Severity.W
     private const int Looks = 2;
     private const ulong Larger = 512;
 
-    public override ImmutableArray<Input> Inputs => [Input.Unix];
+    public override ImmutableArray<Input> Inputs => [Input.Unix, Input.UnixReceivers];
 
     public override bool MustLast => false;
 

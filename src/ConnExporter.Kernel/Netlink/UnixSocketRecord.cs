@@ -59,8 +59,8 @@ public readonly ref struct UnixSocketRecord
         : name.IndexOf((byte)0) is > 0 and var end ? name[..end]
         : name;
 
-    /// <summary>The inode of the file that it is bound to, its lower 32 bits; null where it is bound to none.</summary>
-    public uint? File => TryGetAttribute(FileAttribute, out ReadOnlySpan<byte> file) && file.Length >= sizeof(uint) ? MemoryMarshal.Read<uint>(file) : null;
+    /// <summary>The file that it is bound to; null where it is bound to none.</summary>
+    public UnixSocketFile? File => TryGetAttribute(FileAttribute, out ReadOnlySpan<byte> file) && file.Length >= 2 * sizeof(uint) ? new(MemoryMarshal.Read<uint>(file), MemoryMarshal.Read<uint>(file[sizeof(uint)..])) : null;
 
     /// <summary>Inode of its peer; 0 where it has none.</summary>
     public uint Peer => TryGetAttribute(PeerAttribute, out ReadOnlySpan<byte> peer) && peer.Length >= sizeof(uint) ? MemoryMarshal.Read<uint>(peer) : 0;
@@ -80,4 +80,18 @@ public readonly ref struct UnixSocketRecord
     }
 
     private bool TryGetAttribute(byte type, out ReadOnlySpan<byte> value) => NetlinkAttribute.TryFind(bytes[MessageSize..], type, out value);
+}
+
+/// <summary>The file of a Unix socket (<c>struct unix_diag_vfs</c>).</summary>
+/// <param name="Inode">The lower 32 bits of its inode.</param>
+/// <param name="Device">The device of its file system as the kernel packs it within: 12 bits for the major number, 20 for the minor.</param>
+public readonly record struct UnixSocketFile(uint Inode, uint Device)
+{
+    private const int MinorBits = 20;
+
+    /// <summary>Whether it is the file that <c>statx</c> tells of. A subvolume of btrfs has a device of its own there, so that it is not found to be.</summary>
+    /// <param name="inode">Its inode.</param>
+    /// <param name="major">The major number of its device.</param>
+    /// <param name="minor">The minor number.</param>
+    public bool Is(ulong inode, uint major, uint minor) => (uint)inode == Inode && ((major << MinorBits) | minor) == Device;
 }

@@ -1,3 +1,5 @@
+using ConnExporter.Kernel.Netlink;
+
 namespace ConnExporter.Kernel.Probes;
 
 /// <summary>
@@ -13,9 +15,9 @@ public static unsafe class DatagramProbe
 
     /// <summary>Asks once.</summary>
     /// <param name="name">Its name as the kernel tells it: a path, or a NUL and an abstract name.</param>
-    /// <param name="file">The inode of its file, as the kernel tells it in 32 bits; of no matter for an abstract name.</param>
+    /// <param name="file">Its file, as the kernel tells it; of no matter for an abstract name.</param>
     /// <returns>Null where it cannot be asked: the path is another file here, it may not be connected to, or it is connected to one peer itself.</returns>
-    public static bool? IsFull(ReadOnlySpan<byte> name, uint? file)
+    public static bool? IsFull(ReadOnlySpan<byte> name, UnixSocketFile? file)
     {
         if (name.IsEmpty || name.Length >= LongestName || (name[0] != 0 && !IsFile(name, file)))
         {
@@ -46,12 +48,12 @@ public static unsafe class DatagramProbe
         return ready < 0 || (wait.Returned & ~PollOut) != 0 ? null : ready == 0;
     }
 
-    private static bool IsFile(ReadOnlySpan<byte> name, uint? file)
+    private static bool IsFile(ReadOnlySpan<byte> name, UnixSocketFile? file)
     {
         byte* path = stackalloc byte[LongestName + 1];
         name.CopyTo(new Span<byte>(path, LongestName));
         path[name.Length] = 0;
         LibC.StatxBuffer found = default;
-        return name[0] == (byte)'/' && LibC.Statx(LibC.AtFdCwd, path, 0, LibC.StatxBasic, &found) == 0 && (uint)found.Inode == file;
+        return name[0] == (byte)'/' && file is { } bound && LibC.Statx(LibC.AtFdCwd, path, 0, LibC.StatxBasic, &found) == 0 && bound.Is(found.Inode, found.DeviceMajor, found.DeviceMinor);
     }
 }

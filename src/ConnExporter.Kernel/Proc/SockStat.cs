@@ -65,6 +65,12 @@ public readonly record struct SockStat(ulong InUse, ulong Orphans, ulong TimeWai
         }
     }
 
+    /// <summary>Reads <c>sockets: used</c>: sockets of every family of the namespace; before Linux 4.16 of the whole host.</summary>
+    /// <param name="path">The file's path, for messages.</param>
+    /// <param name="text">The whole file.</param>
+    /// <exception cref="KernelReadException">Broken where the line or the field is missing.</exception>
+    public static ulong ParseAll(string path, ReadOnlySpan<byte> text) => Field(path, LineOf(path, text, "sockets:"u8), "used"u8);
+
     private static ReadOnlySpan<byte> LineOf(string path, ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
     {
         var lines = new Lines(path, text);

@@ -84,7 +84,7 @@ internal sealed class UnixHistory
     }
 
     /// <summary>One socket.</summary>
-    internal sealed class Followed(byte[] name, uint inode, uint? file, byte kind)
+    internal sealed class Followed(byte[] name, uint inode, UnixSocketFile? file, byte kind)
     {
         private readonly PeakWindow peaks = new();
         private string? text;
@@ -98,7 +98,7 @@ internal sealed class UnixHistory
 
         public uint Inode => inode;
 
-        public uint? File => file;
+        public UnixSocketFile? File => file;
 
         /// <summary>Whether it takes datagrams; else it listens.</summary>
         public bool IsReceiver => kind == UnixSocketRecord.Datagram;

@@ -48,14 +48,14 @@ internal sealed class NamespaceCollectors : IDisposable
 
     /// <summary>How many sockets there are: the kernel keeps count, so that it costs next to nothing to ask.</summary>
     /// <exception cref="KernelReadException">As <see cref="ProcFile.Read"/>.</exception>
-    public (ulong InUse, ulong TimeWait, ulong Udp) ReadTotals()
+    public (ulong InUse, ulong TimeWait, ulong Udp, ulong All) ReadTotals()
     {
         try
         {
             ReadOnlySpan<byte> text = sockstat.Read();
             var v4 = SockStat.Parse(sockstat.Path, text);
             ulong udp = SockStat.ParseUdp(sockstat.Path, text).InUse;
-            return (v4.InUse + SockStat.ReadInUse6IfThere(sockstat6), v4.TimeWait, udp + SockStat.ReadUdpInUse6IfThere(sockstat6));
+            return (v4.InUse + SockStat.ReadInUse6IfThere(sockstat6), v4.TimeWait, udp + SockStat.ReadUdpInUse6IfThere(sockstat6), SockStat.ParseAll(sockstat.Path, text));
         }
         finally
         {
@@ -130,7 +130,7 @@ internal sealed class NamespaceCollectors : IDisposable
 
         public CensusCollector Census { get; } = new(kernel, InBrief, names: false);
 
-        public UnixCollector Unix { get; } = new(kernel, InBrief with { ProbePorts = false }, names: false);
+        public UnixCollector Unix { get; } = new(kernel, InBrief, names: false);
 
         public UdpCollector Udp { get; } = new(kernel, InBrief, names: false);
 

@@ -53,6 +53,9 @@ internal sealed class NamespaceMember
     /// <summary>Sockets at the last look.</summary>
     public ulong Sockets { get; private set; }
 
+    /// <summary>Sockets of other families then, Unix sockets among them.</summary>
+    public ulong Others { get; private set; }
+
     /// <summary>Listeners that had rows at the last walk.</summary>
     public int Listeners { get; private set; }
 
@@ -77,7 +80,7 @@ internal sealed class NamespaceMember
     {
         bool isFirst = LookedAt == 0;
         LookedAt = round;
-        (ulong InUse, ulong TimeWait, ulong Udp) totals;
+        (ulong InUse, ulong TimeWait, ulong Udp, ulong All) totals;
         try
         {
             totals = collectors.ReadTotals();
@@ -89,7 +92,8 @@ internal sealed class NamespaceMember
 
         bool wasEmpty = Sockets == 0;
         Sockets = totals.InUse + totals.TimeWait + totals.Udp;
-        if (Sockets == 0 && wasEmpty && IsRead && !IsShown)
+        Others = totals.All - Math.Min(totals.All, totals.InUse + totals.Udp);
+        if (Sockets == 0 && Others == 0 && wasEmpty && IsRead && !IsShown)
         {
             failedTurns = 0;
             return null;
@@ -110,7 +114,9 @@ internal sealed class NamespaceMember
             readings.WalkedAt = readings.LookedAt;
             (WalkedAt, HasChanged, Listeners, listeners, census) = (0, false, 0, null, null);
         }
-        else if (IsShownInFull || overflowed)
+
+        // Unix sockets are no reason for a walk, and those that are full show twice or not at all.
+        if (Sockets > 0 ? IsShownInFull || overflowed : Others > 0 && (IsShownInFull || isFirst))
         {
             ReadDetails(collectors, context, round, readings, bounds);
         }

@@ -132,6 +132,7 @@ internal sealed class NamespacesCollector : Collector
         List<NamespaceMember> worstFirst = [.. members.Values.Where(member => member.IsRead)
             .OrderByDescending(member => member.IsTroubled(round))
             .ThenByDescending(member => member.Sockets * (member.IsShownInFull ? Sticky : 1))
+            .ThenByDescending(member => member.Others * (member.IsShownInFull ? Sticky : 1))
             .ThenBy(member => member.Entry.Id)];
         for (int i = 0; i < worstFirst.Count; i++)
         {

@@ -160,9 +160,9 @@ internal sealed class UdpCollector : Collector
 
     private UdpReading.ReceiverRow ReceiverOf(ListenersReading.Row row)
     {
-        (uint inode, ulong cgroup) = receivers.TellingOf(row);
+        (uint inode, ulong cgroup, bool hasDroppedSince) = receivers.TellingOf(row);
         Owner? owner = inode == 0 ? null : holders?.Find(inode);
-        return new(row.Address, row.Port, row.Queue, row.Limit, row.Peak, row.Drops, owner?.Unit ?? (CgroupTree.Tells(cgroup) ? NameOf(UnitKey.OfCgroup(cgroup)) : UnitName.None), owner);
+        return new(row.Address, row.Port, row.Queue, row.Limit, row.Peak, row.Drops, owner?.Unit ?? (CgroupTree.Tells(cgroup) ? NameOf(UnitKey.OfCgroup(cgroup)) : UnitName.None), owner) { HasDroppedSince = hasDroppedSince };
     }
 
     private void Walk(CollectContext context, PortRange settings, PortSet? excluded) => sockets.Ask(

@@ -65,5 +65,9 @@ internal sealed class UdpReading(string netns, ulong[] tally) : Reading
     /// <param name="Drops">Datagrams dropped.</param>
     /// <param name="Unit">The unit.</param>
     /// <param name="Owner">The process; null where it is not known.</param>
-    internal sealed record ReceiverRow(string Address, string Port, ulong Queue, ulong? Limit, ulong Peak, ulong? Drops, string Unit, Owner? Owner);
+    internal sealed record ReceiverRow(string Address, string Port, ulong Queue, ulong? Limit, ulong Peak, ulong? Drops, string Unit, Owner? Owner)
+    {
+        /// <summary>Whether none of its sockets had dropped anything at the first walk: all of its drops are since then.</summary>
+        public bool HasDroppedSince { get; init; }
+    }
 }

@@ -11,6 +11,7 @@ internal sealed class UdpReceivers
     private readonly ListenerHistory history = new(Family);
     private readonly List<ListenerMember> members = [];
     private readonly Dictionary<(InetAddress Address, ushort Port, uint Interface), Telling> telling = [];
+    private HashSet<ulong>? droppedBefore;
     private int leftOut;
 
     /// <summary>Whether there is nothing to remember.</summary>
@@ -48,10 +49,11 @@ internal sealed class UdpReceivers
 
         members.Add(new ListenerMember(socket.LocalAddress, socket.LocalPort, socket.Interface, socket.Cookie, queue, limit, drops));
         (InetAddress, ushort, uint) key = (socket.LocalAddress, socket.LocalPort, socket.Interface);
-        if (!telling.TryGetValue(key, out Telling known) || queue > known.Queue)
-        {
-            telling[key] = new Telling(queue, socket.Inode, socket.TryGetCgroup(out ulong cgroup) ? cgroup : 0);
-        }
+        bool isKnown = telling.TryGetValue(key, out Telling known);
+        bool hasDroppedSince = droppedBefore?.Contains(socket.Cookie) == false && (!isKnown || known.HasDroppedSince);
+        telling[key] = !isKnown || queue > known.Queue
+            ? new Telling(queue, socket.Inode, socket.TryGetCgroup(out ulong cgroup) ? cgroup : 0, hasDroppedSince)
+            : known with { HasDroppedSince = hasDroppedSince };
     }
 
     /// <summary>The rows of a walk that has ended.</summary>
@@ -60,23 +62,26 @@ internal sealed class UdpReceivers
     public ListenersReading.Row[] Take(int shown, CollectContext context)
     {
         context.Drop(Family, leftOut);
+
+        // A walk that left sockets out does not tell which had dropped something already.
+        droppedBefore ??= leftOut == 0 ? [.. members.Where(member => member.Drops > 0).Select(member => member.Cookie)] : null;
         return history.Take(members, shown, context);
     }
 
-    /// <summary>The socket that stands for a row: its inode and its cgroup, 0 where they are not known.</summary>
-    public (uint Inode, ulong Cgroup) TellingOf(ListenersReading.Row row)
+    /// <summary>The socket that stands for a row: its inode and its cgroup, 0 where they are not known; and whether all drops of the row are since the first walk.</summary>
+    public (uint Inode, ulong Cgroup, bool HasDroppedSince) TellingOf(ListenersReading.Row row)
     {
         ushort port = ushort.Parse(row.Port, CultureInfo.InvariantCulture);
         foreach (((InetAddress address, ushort itsPort, uint networkInterface), Telling one) in telling)
         {
             if (itsPort == port && NetworkInterface.Scoped(address, networkInterface) == row.Address)
             {
-                return (one.Inode, one.Cgroup);
+                return (one.Inode, one.Cgroup, one.HasDroppedSince);
             }
         }
 
         return default;
     }
 
-    private readonly record struct Telling(uint Queue, uint Inode, ulong Cgroup);
+    private readonly record struct Telling(uint Queue, uint Inode, ulong Cgroup, bool HasDroppedSince);
 }

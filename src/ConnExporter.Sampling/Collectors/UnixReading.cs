@@ -16,6 +16,9 @@ internal sealed class UnixReading(string netns) : Reading
     /// <summary>Datagram sockets with a name.</summary>
     public required int ReceiverCount { get; init; }
 
+    /// <summary>Receivers in which each of at least two looks saw a datagram that waits, and that could not be asked whether they are full, or were too many to ask.</summary>
+    public required int UnaskedReceivers { get; init; }
+
     /// <summary><c>net.unix.max_dgram_qlen</c>: what a receiver that is made now may have waiting, and one more; null where it was not read.</summary>
     public required ulong? DatagramLimit { get; init; }
 
@@ -31,7 +34,7 @@ internal sealed class UnixReading(string netns) : Reading
     /// <param name="Limit">The backlog in force, min(listen(), somaxconn); the queue holds one more.</param>
     /// <param name="Peak">The longest queue of the last minute.</param>
     /// <param name="FullTotal">For how long it was seen full in all: between looks that both saw it so.</param>
-    /// <param name="FullFor">For how long it has been seen full without a break; zero where it is not, or was not at the look before.</param>
+    /// <param name="FullFor">For how long each look has seen it full; zero where it is not, or was not at the look before.</param>
     /// <param name="Holding">Who holds it; null where that is not known.</param>
     internal sealed record ListenerRow(string Name, uint Queue, uint Limit, uint Peak, TimeSpan FullTotal, TimeSpan FullFor, ListenerHolding? Holding)
     {
@@ -39,7 +42,7 @@ internal sealed class UnixReading(string netns) : Reading
         public bool IsFull => Queue > Limit;
     }
 
-    /// <summary>One receiver of datagrams.</summary>
+    /// <summary>One receiver of datagrams: of several with one name (in several mount namespaces) one that is full, else one that could not be asked, else the one in which a datagram has waited longest.</summary>
     /// <param name="Name">A path, or an abstract name behind an @.</param>
     /// <param name="UnreadFor">For how long every look has seen a datagram that waits.</param>
     /// <param name="IsFull">Whether it takes no further datagram, as the kernel was asked; null where it could not be.</param>

@@ -51,11 +51,6 @@ internal static class DiagnoseCommand
         {
             ReadOnlyMemory<byte> json = Look(options, book);
             using var document = JsonDocument.Parse(json);
-            if (save is not null)
-            {
-                DiagnosisFile.Write(save, json, book);
-            }
-
             if (asJson)
             {
                 PlainOutput.WriteJson(json.Span);
@@ -64,6 +59,12 @@ internal static class DiagnoseCommand
             {
                 Console.Out.Write(form == DiagnosisForm.Full ? DiagnosisText.Render(document.RootElement, book, style) : DiagnosisSummary.Render(document.RootElement, book, style));
                 Console.Out.Flush();
+            }
+
+            // What was asked for first is there even where the file cannot be written.
+            if (save is not null)
+            {
+                DiagnosisFile.Write(save, json, book);
             }
 
             if (!watch)

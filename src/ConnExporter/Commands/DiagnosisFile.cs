@@ -27,7 +27,7 @@ internal static class DiagnosisFile
         }
     }
 
-    /// <summary>Writes one; what was there is replaced.</summary>
+    /// <summary>Writes one; a file that was there is replaced by the whole of it or stays as it was, and where a link leads is not touched.</summary>
     /// <param name="path">The file; its ending says the form.</param>
     /// <param name="json">The document.</param>
     /// <param name="book">The language.</param>
@@ -43,7 +43,21 @@ internal static class DiagnosisFile
         };
         try
         {
-            File.WriteAllBytes(path, content);
+            string beside = $"{path}.{Environment.ProcessId}.tmp";
+            try
+            {
+                using (var file = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
+                {
+                    file.Write(content);
+                }
+
+                File.Move(beside, path, overwrite: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                File.Delete(beside);
+                throw;
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -57,12 +71,7 @@ internal static class DiagnosisFile
     {
         try
         {
-            if (new FileInfo(path).Length > Largest)
-            {
-                throw new ConfigurationException($"{path}: larger than {Largest} bytes: no saved diagnosis");
-            }
-
-            string text = File.ReadAllText(path);
+            string text = TextOf(path);
             int begin = text.IndexOf(Begin, StringComparison.Ordinal);
             int end = begin < 0 ? -1 : text.IndexOf(End, begin, StringComparison.Ordinal);
             var document = JsonDocument.Parse(end < 0 ? text : text[(begin + Begin.Length)..end]);
@@ -76,6 +85,24 @@ internal static class DiagnosisFile
         {
             throw new ConfigurationException($"{path}: no diagnosis that was saved as .json or .html");
         }
+    }
+
+    // Bounded while it is read: a pipe or a device has no length.
+    private static string TextOf(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
+        using var content = new MemoryStream();
+        byte[] buffer = new byte[64 << 10];
+        for (int read = file.Read(buffer); read > 0; read = file.Read(buffer))
+        {
+            content.Write(buffer, 0, read);
+            if (content.Length > Largest)
+            {
+                throw new ConfigurationException($"{path}: larger than {Largest} bytes: no saved diagnosis");
+            }
+        }
+
+        return new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetString(content.GetBuffer(), 0, (int)content.Length);
     }
 
     // The text as it is on a terminal, and the document behind it. Names come from others: each '<' in them is written as an escape, so that none ends the script.

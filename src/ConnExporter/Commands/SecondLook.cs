@@ -67,9 +67,12 @@ internal static class SecondLook
             gaps = gaps.Add(Missing(name, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Collector == name && input.Rises) && !report.Findings.Any(finding => finding.Id == rule.Id && finding.Netns == KernelSource.OwnNamespace))]));
         }
 
-        if (Elsewhere(first, second).Any(pair => pair.Before.Counters is null || !IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time)))
+        Rule[] untold = Elsewhere(first, second).Any(pair => pair.Before.Counters is null || !IsApart(pair.Before.LookedAt, pair.Now.LookedAt, time))
+            ? [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Rises))]
+            : [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Rises && New(first, second).Any(row => MayHaveRisen(input, row.Readings))))];
+        if (untold.Length > 0)
         {
-            gaps = gaps.Add(Missing(Namespaces, [.. RuleList.All.Where(rule => rule.Inputs.Any(input => input.Rises))]));
+            gaps = gaps.Add(Missing(Namespaces, [.. untold]));
         }
 
         return report with { Gaps = gaps };
@@ -85,6 +88,23 @@ internal static class SecondLook
         && time.GetElapsedTime(before.LastSuccessTimestamp, after.LastSuccessTimestamp) - after.Duration >= Apart;
 
     private static bool IsApart(long before, long after, TimeProvider time) => time.GetElapsedTime(before, after) >= Apart;
+
+    // What has never counted has not risen, in however few looks.
+    private static bool MayHaveRisen(Input input, NamespaceReadings readings) => input.Collector switch
+    {
+        "counters" => readings.Counters?.All.Any(counter => counter.Value > 0 && input == Input.Counter(counter.KernelName)) != false,
+        "listeners" => readings.Listeners?.Rows.Any(row => row.Drops is null or > 0) != false,
+        "conntrack" => readings.Conntrack?.Statistics is { Drops: > 0 } or { EarlyDrops: > 0 } or { InsertFailed: > 0 } or { ChainsTooLong: > 0 },
+        "udp" => readings.Udp?.Counters.All.Any(counter => counter is { KernelName: "RcvbufErrors", Value: > 0 }) != false,
+        "unix" => readings.Unix is not { Receivers: [], Listeners: [] },
+        _ => false,
+    };
+
+    // Of other network namespaces those that are judged, and were seen for the first time at the second look.
+    private static IEnumerable<NamespacesReading.Row> New(Snapshot first, Snapshot now) =>
+        StateOf(now, Namespaces)?.Reading is NamespacesReading after
+            ? after.Rows.Where(row => row.InFull && row.Readings.Counters is not null && !(StateOf(first, Namespaces)?.Reading as NamespacesReading)?.Rows.Any(known => known.Name == row.Name) == true)
+            : [];
 
     // Of other network namespaces those that are judged, and were there at both looks.
     private static IEnumerable<(NamespaceReadings Before, NamespaceReadings Now)> Elsewhere(Snapshot first, Snapshot now) =>

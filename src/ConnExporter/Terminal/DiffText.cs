@@ -11,6 +11,7 @@ namespace ConnExporter.Terminal;
 internal sealed class DiffText
 {
     private const double Worth = 0.01;
+    private const string Untold = "untold";
     private readonly TextBook book;
     private readonly Sheet sheet;
 
@@ -44,7 +45,7 @@ internal sealed class DiffText
         DateTimeOffset to = after.GetProperty("at").GetDateTimeOffset();
         string host = Text(before, "host") == Text(after, "host") ? Text(after, "host") : $"{Text(before, "host")} → {Text(after, "host")}";
         sheet.Paragraph("", $"{host} · {Say(from)} → {Say(to)} ({book["diff.later", ("time", to >= from ? to - from : from - to)]})", sheet.Style.Faint);
-        (string was, string now) = (Text(before, "verdict"), Text(after, "verdict"));
+        (string was, string now) = (Severity(before), Severity(after));
         sheet.Paragraph("", was == now ? book["diff.verdict_same", ("verdict", VerdictOf(now))] : book["diff.verdict", ("before", VerdictOf(was)), ("after", VerdictOf(now))], line => sheet.Style.Severity(now, line));
     }
 
@@ -64,9 +65,11 @@ internal sealed class DiffText
             }
         }
 
+        // What was not looked at in full need not be over.
+        bool isTold = IsComplete(after);
         foreach ((string _, JsonElement finding) in were.Where(one => !are.ContainsKey(one.Key)))
         {
-            sheet.Paragraph("- ", FindingText.TitleOf(book, finding), sheet.Style.Faint);
+            sheet.Paragraph(isTold ? "- " : "? ", FindingText.TitleOf(book, finding) + (isTold ? "" : $" ({book["diff.not_told"]})"), sheet.Style.Faint);
             isSame = false;
         }
 
@@ -100,7 +103,9 @@ internal sealed class DiffText
         sheet.Line();
         foreach ((string name, JsonElement? was, JsonElement? now, double change, bool isMemory) in rows)
         {
-            string begin = TextLayout.PadLeft($"{(change > 0 ? "+" : "−")}{Math.Abs(Math.Round(change * 100)).ToString(CultureInfo.InvariantCulture)} %", 7) + "  ";
+            // An instance that has no row may be gone, new, or not read: a change is told where there are two values.
+            string percent = was is null || now is null ? "" : $"{(change > 0 ? "+" : "−")}{Math.Abs(Math.Round(change * 100)).ToString(CultureInfo.InvariantCulture)} %";
+            string begin = TextLayout.PadLeft(percent, 7) + "  ";
             string amounts = $"{(was is { } old ? UsedOfLimit(old, isMemory) : "–")} → {(now is { } known ? UsedOfLimit(known, isMemory) : "–")}";
             sheet.Paragraph(begin, $"{name}{book["remedies.colon"]}{amounts}");
         }
@@ -176,7 +181,12 @@ internal sealed class DiffText
         return found;
     }
 
-    private string VerdictOf(string verdict) => verdict == "ok" ? book["severity.none"] : book.Find("severity." + verdict) ?? verdict;
+    private static bool IsComplete(JsonElement document) => document.GetProperty("complete").GetBoolean();
+
+    // As the exit status has it: nothing that was seen is not nothing.
+    private static string Severity(JsonElement document) => Text(document, "verdict") is var verdict && verdict is "critical" or "warning" || IsComplete(document) ? verdict : Untold;
+
+    private string VerdictOf(string verdict) => verdict == "ok" ? book["severity.none"] : verdict == Untold ? book["page.could_not_tell"] : book.Find("severity." + verdict) ?? verdict;
 
     private static double RatioOf(JsonElement? instance) => instance?.GetProperty("used_ratio").GetDouble() ?? 0;
 

@@ -25,7 +25,7 @@ internal static class ProcFiles
     public static Decoder SockStats() => new()
     {
         Name = "sockstat",
-        Methods = ["SockStat.Parse", "SockStat.ParseInUse6", "SockStat.ParseUdp"],
+        Methods = ["SockStat.Parse", "SockStat.ParseInUse6", "SockStat.ParseUdp", "SockStat.ParseAll"],
         Seeds = [.. Seeds.OfProc("net/sockstat"), .. Seeds.OfProc("net/sockstat6"), .. Seeds.Texts("UDP: inuse 3 mem 2\n", "TCP: inuse 1 orphan 2 tw 3 alloc 4 mem 5\nTCP6: inuse 6\n")],
         Words = Seeds.Texts("TCP:", "TCP6:", "inuse", "orphan", "tw", "mem", "alloc", "\nTCP: inuse 1"),
         Run = input =>
@@ -42,6 +42,11 @@ internal static class ProcFiles
                 Promise.IsIn(input, inUse);
                 Promise.IsIn(input, pages);
                 return 7;
+            }
+
+            if (input.StartsWith("sockets: used "u8))
+            {
+                Promise.IsIn(input, SockStat.ParseAll(Path, input));
             }
 
             var read = SockStat.Parse(Path, input);

@@ -40,7 +40,7 @@ internal sealed class Diagnosis
     public static Diagnosis Under(NetworkNamespace network, IReadOnlyCollection<string> starter, params IEnumerable<string> flags)
     {
         // The exit status tells the verdict, which may be that of the whole host.
-        string[] command = [.. starter, .. Places.Program, "diagnose", "--json", "--lang=en", "--netns=host", .. flags];
+        string[] command = [.. starter, .. Places.Program, "diagnose", "--json", "--lang=en", .. flags.Any(flag => flag.StartsWith("--netns=", StringComparison.Ordinal)) ? [] : new[] { "--netns=host" }, .. flags];
         using Process process = network.Start(command[0], command[1..]);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();

@@ -145,6 +145,27 @@ public class UdpTests
         Diagnosis.UntilEnd(network, Buffer).Alarms.ShouldBeEmpty();
     }
 
+    // It has no row before: it has lost nothing and nothing waits.
+    [KernelFact]
+    public void The_first_datagrams_that_a_socket_loses_are_told_of_it()
+    {
+        using var network = new NetworkNamespace();
+        (Socket receiver, Socket sender) = network.Inside(Pair);
+        using (receiver)
+        using (sender)
+        using (var daemon = new RunningDaemon(network, "--collector.udp.interval=1s"))
+        {
+            for (int i = 0; i < 2000; i++)
+            {
+                sender.Send(new byte[1000]);
+            }
+
+            Diagnosis seen = Poll.Until(() => Diagnosis.OfDocument(daemon.Get("/api/v1/diagnosis")), seen => seen.Has(Buffer), "the finding", TimeSpan.FromSeconds(30));
+
+            seen.InstanceOf(Buffer).ShouldBe(receiver.LocalEndPoint!.ToString());
+        }
+    }
+
     [KernelFact]
     public void Half_a_buffer_that_waits_and_datagrams_that_nobody_wants_are_none()
     {
@@ -181,6 +202,25 @@ public class UdpTests
         var page = new MetricsText(said);
         page.Value("conn_udp_ports_in_use", $"netns=\"{network.Name}\"", "address=\"0.0.0.0\"").ShouldBe(40);
         page.Value("conn_resource_used_ratio", "resource=\"udp_ports\"", $"netns=\"{network.Name}\"").ShouldBe(1);
+    }
+
+    // Nothing is held: only the settings tell.
+    [KernelFact]
+    public void A_range_of_which_every_port_is_reserved_is_critical_and_one_port_more_is_not()
+    {
+        using NetworkNamespace network = NetworkWithPorts(20000, 20009);
+        network.Set("net/ipv4/ip_local_reserved_ports", "20000-20009");
+        Refused(network, socket => socket.Connect(Somewhere)).ShouldBe(SocketError.WouldBlock);
+        Refused(network, socket => socket.Bind(new IPEndPoint(IPAddress.Any, 0))).ShouldBe(SocketError.AddressAlreadyInUse);
+
+        var seen = Diagnosis.Of(network);
+
+        seen.Alarms.ShouldBe(["ephemeral_ports_blocked_by_bind"]);
+        seen.SeverityOf("ephemeral_ports_blocked_by_bind").ShouldBe("critical");
+        seen.TitleOf("ephemeral_ports_blocked_by_bind").ShouldBe("Every port of the range is reserved");
+        network.Set("net/ipv4/ip_local_reserved_ports", "20000-20008");
+        Refused(network, socket => socket.Connect(Somewhere)).ShouldBeNull();
+        Diagnosis.Of(network).Alarms.ShouldBeEmpty();
     }
 
     [KernelTheory]

@@ -157,7 +157,47 @@ public class UnixTests
 
         // Full as it is: nobody reaches it any more by its name, and the one that is there now is empty.
         page.Find("conn_unix_receiver_full", Self, $"name=\"{path}\"").ShouldBeNull();
-        Diagnosis.Of(network).Alarms.ShouldBeEmpty();
+        var seen = Diagnosis.Of(network);
+        seen.Alarms.ShouldBeEmpty();
+        seen.IsComplete.ShouldBeFalse("who had connected to it before stands still");
+        seen.WhyNotSeen("unix")!.ShouldContain(Receiver);
+    }
+
+    [KernelFact]
+    public void One_full_receiver_is_found_among_many_in_which_something_waits()
+    {
+        using var network = new NetworkNamespace();
+        network.Set("net/unix/max_dgram_qlen", "10");
+        using var scene = new Scene();
+        for (int i = 0; i < 100; i++)
+        {
+            string name = $"\0conn-exporter-test-waits-{Environment.ProcessId}-{i}";
+            scene.Add(network.Inside(() => Bound(name)));
+            network.Inside(() => Send(scene, name, most: 2));
+        }
+
+        string full = $"\0conn-exporter-test-waits-{Environment.ProcessId}-full";
+        scene.Add(network.Inside(() => Bound(full)));
+        network.Inside(() => Send(scene, full, most: 50)).Sent.ShouldBe(11);
+
+        var seen = Diagnosis.Until(network, Receiver);
+
+        seen.Alarms.ShouldBe([Receiver]);
+        seen.InstanceOf(Receiver).ShouldBe(full.Replace('\0', '@'));
+    }
+
+    [KernelFact]
+    public void One_without_any_other_socket_is_found_from_outside_too()
+    {
+        using var network = new NetworkNamespace();
+        using var own = new NetworkNamespace();
+        network.Set("net/unix/max_dgram_qlen", "10");
+        string name = $"\0conn-exporter-test-elsewhere-{Environment.ProcessId}";
+        using var scene = new Scene();
+        scene.Add(network.Inside(() => Bound(name)));
+        network.Inside(() => Send(scene, name, most: 50)).Sent.ShouldBe(11);
+
+        Diagnosis.Until(own, Receiver, "--netns=all").InstanceOf(Receiver).ShouldBe(name.Replace('\0', '@'));
     }
 
     private static string PathOf(string name)

@@ -196,7 +196,7 @@ public class WhoTests
     }
 
     [KernelTheory]
-    [InlineData(":7006", 1, "Nobody: no TCP socket has :7006 at either end.")]
+    [InlineData(":7006", 1, "Nobody listens on :7006 or is connected from or to it by TCP.")]
     [InlineData("[::1]:7006", 1, "Nobody")]
     [InlineData("4194305", 1, "There is no process 4194305. A port is asked for with a colon: :4194305")]
     [InlineData("no-such.service", 1, "No process is of a unit no-such.service.")]

@@ -106,6 +106,20 @@ public sealed class UnixCollectorTests : IDisposable
         bench.SockDiag.AskedByFamily.ToArray().ShouldBe([0x400u, 0x82u, 0x400u, 0x400u, 0x82u]);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(300)]
+    public void Receivers_that_could_not_be_asked_are_counted_as_such(int receivers)
+    {
+        for (int look = 0; look < 2; look++)
+        {
+            bench.Time.Advance(TimeSpan.FromSeconds(15));
+            bench.SockDiag.DumpByFamily();
+            bench.SockDiag.DumpByFamily(Enumerable.Range(1, receivers).Select(i => Netlink.UnixRecord(Datagram, Unconnected, (ulong)i, $"/nowhere/{i}", queues: (100, 0))));
+            ((UnixReading)bench.Sample()).UnaskedReceivers.ShouldBe(look == 0 ? 0 : receivers, "what comes and goes between two looks is read");
+        }
+    }
+
     [Fact]
     public void Names_show_as_what_they_are()
     {

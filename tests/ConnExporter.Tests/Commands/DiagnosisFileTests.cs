@@ -105,6 +105,41 @@ public sealed class DiagnosisFileTests : IDisposable
         isSame.ShouldBeTrue();
     }
 
+    // The lines of an incomplete one are what was seen, and silence is not the end of anything.
+    [Fact]
+    public void What_could_not_be_told_is_not_cured_and_not_zero()
+    {
+        using JsonDocument before = Document([Finding("host")], 0.5);
+        using var after = JsonDocument.Parse(OneScreen.Document([], [], English).RootElement.GetRawText().Replace("\"complete\":true", "\"complete\":false", StringComparison.Ordinal));
+
+        string text = DiffText.Render(before.RootElement, after.RootElement, English, TerminalStyle.Plain, out bool isSame);
+
+        isSame.ShouldBeFalse();
+        text.ShouldContain("Verdict: critical → could not tell");
+        string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ShouldContain("? CRITICAL host runs out of file descriptors (not seen any more; whether it is over could not be told)");
+        text.ShouldContain("file descriptors (host): 500/1,000 → –");
+        text.ShouldNotContain("%");
+    }
+
+    [Fact]
+    public void A_file_is_replaced_and_not_written_into()
+    {
+        string elsewhere = Path.Join(directory.Path, "elsewhere");
+        string link = Path.Join(directory.Path, "a.json");
+        File.WriteAllText(elsewhere, "kept");
+        File.CreateSymbolicLink(link, elsewhere);
+
+        using JsonDocument document = Document([], 0.5);
+        Save("a.json", document);
+
+        File.ReadAllText(elsewhere).ShouldBe("kept");
+        new FileInfo(link).LinkTarget.ShouldBeNull();
+        Directory.GetFiles(directory.Path).Length.ShouldBe(2, "nothing is left beside it");
+    }
+
+    [Fact]
+    public void A_file_without_end_is_refused() => Should.Throw<ConfigurationException>(() => DiagnosisFile.Read("/dev/zero")).Message.ShouldContain("larger than");
+
     private string Save(string name, JsonDocument document)
     {
         string path = Path.Join(directory.Path, name);

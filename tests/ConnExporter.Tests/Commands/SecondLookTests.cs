@@ -8,6 +8,7 @@ using ConnExporter.Sampling;
 using ConnExporter.Sampling.Collectors;
 using ConnExporter.State;
 using ConnExporter.Tests.Sampling;
+using ConnExporter.Tests.Diagnosis;
 using ConnExporter.Tests.Support;
 using ConnExporter.Texts;
 
@@ -169,7 +170,22 @@ public class SecondLookTests
 
         SecondLook.IsDue(first, second, time).ShouldBe(isComplete);
         SecondLook.NoteReadOnce(first, second, Nothing(), time).IsComplete.ShouldBe(isComplete);
-        SecondLook.NoteReadOnce(Of(State("namespaces", NamespacesReading.None)), second, Nothing(), time).IsComplete.ShouldBeTrue("it came in between: there is no before");
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    public void What_counted_in_a_network_namespace_that_came_in_between_may_have_risen(ulong aborted, bool isComplete)
+    {
+        Snapshot first = Of(State("namespaces", new NamespacesReading([], seen: 0, read: 0, denied: 0)));
+        time.Advance(Second);
+        var born = new NamespaceReadings { Counters = new CountersReading("pod", [.. CountersReading.Tcp.Select(_ => (ulong?)0)], [.. CountersReading.TcpExt.Select(name => (ulong?)(name == "TCPAbortOnMemory" ? aborted : 0))]), Listeners = new ListenersReading("pod", []), Udp = ObservationBench.UdpOf(), Unix = ObservationBench.UnixOf() };
+        Snapshot second = Of(State("namespaces", new NamespacesReading([new("pod", born, InFull: true)], seen: 1, read: 1, denied: 0)));
+
+        DiagnosisReport report = SecondLook.NoteReadOnce(first, second, Nothing(), time);
+
+        report.IsComplete.ShouldBe(isComplete);
+        report.Gaps.SelectMany(gap => gap.Findings).Select(rule => rule.Id).ShouldBe(isComplete ? [] : ["tcp_memory_pressure", "orphans_exhausting"], ignoreOrder: true);
     }
 
     [Fact]

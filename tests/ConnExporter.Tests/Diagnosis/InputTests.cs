@@ -136,6 +136,22 @@ public class InputTests
         state.Report!.Gaps.ShouldHaveSingleItem().Findings.Select(rule => rule.Id).ShouldBe(["accept_queue_overflowing", "tuning_backlog_cut_off"]);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_receiver_that_could_not_be_asked_may_be_full_wherever_it_is(bool elsewhere)
+    {
+        UnixReading unasked = ObservationBench.UnixOf(unasked: 1);
+        CollectorState state = elsewhere
+            ? State("namespaces", Outcome.Ok, new NamespacesReading([new("pod", new NamespaceReadings { Unix = unasked }, InFull: true)], seen: 1, read: 1, denied: 0))
+            : State("unix", Outcome.Ok, unasked);
+
+        ExporterState seen = Look([.. Everything().Where(other => other.Name != state.Name), state]);
+
+        seen.Report!.Gaps.ShouldHaveSingleItem().Findings.Select(rule => rule.Id).ShouldBe(["unix_receiver_full"]);
+        NotSeen.Of(seen, TextBook.Of(Language.English)).Single().Why.ShouldContain("could not be asked");
+    }
+
     [Fact]
     public void The_document_and_the_page_do_not_say_ok_over_what_is_missing()
     {

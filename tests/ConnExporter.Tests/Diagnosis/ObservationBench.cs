@@ -222,11 +222,12 @@ internal sealed class ObservationBench
         };
 
     /// <summary>Unix sockets as they are given.</summary>
-    public static UnixReading UnixOf(ImmutableArray<UnixReading.ListenerRow>? listeners = null, ImmutableArray<UnixReading.ReceiverRow>? receivers = null) => new(KernelSource.OwnNamespace)
+    public static UnixReading UnixOf(ImmutableArray<UnixReading.ListenerRow>? listeners = null, ImmutableArray<UnixReading.ReceiverRow>? receivers = null, int unasked = 0) => new(KernelSource.OwnNamespace)
     {
         ListenerCount = listeners?.Length ?? 0,
         ReceiverCount = receivers?.Length ?? 0,
         DatagramLimit = 10,
+        UnaskedReceivers = unasked,
         Listeners = listeners ?? [],
         Receivers = receivers ?? [],
     };

@@ -44,7 +44,7 @@ internal sealed class NamespaceTree
     }
 
     public void Sockets(string name, int sockets, int timeWait = 0) =>
-        bench.Write($"../spaces/{name}/sockstat", $"sockets: used 1\nTCP: inuse {sockets} orphan 0 tw {timeWait} alloc 1 mem 1\nUDP: inuse 0 mem 0\n");
+        bench.Write($"../spaces/{name}/sockstat", $"sockets: used {sockets}\nTCP: inuse {sockets} orphan 0 tw {timeWait} alloc 1 mem 1\nUDP: inuse 0 mem 0\n");
 
     public void Overflows(string name, int overflows) => bench.Write($"../spaces/{name}/netstat", $"TcpExt: ListenOverflows\nTcpExt: {overflows}\n");
 

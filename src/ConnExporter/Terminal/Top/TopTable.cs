@@ -109,7 +109,7 @@ internal sealed class TopTable
         int names = columns.Count(column => !column.IsNumber);
         int left = width - (trendWidth > 0 ? trendWidth + 1 : 0) - columns.Sum(column => column.Width) - (columns.Length - 1);
         int others = Math.Max(1, names - 1);
-        int first = names == 1 ? left : Math.Clamp(FirstName, Math.Max(LeastName, left / names), Math.Max(LeastName, Math.Max(left / names, left - (others * LeastName))));
+        int first = names <= 1 ? left : Math.Clamp(FirstName, Math.Max(LeastName, left / names), Math.Max(LeastName, Math.Max(left / names, left - (others * LeastName))));
         int each = Math.Max(LeastName, (left - first) / others);
         return [.. columns.Select((column, i) => column.IsNumber ? column.Width : i == 0 ? first : each)];
     }

@@ -53,6 +53,16 @@ public class EphemeralPortsBlockedByBindTests
         new ObservationBench { Census = CensusOf(blocked: 300, inUse: 900, anybody: PortAnswer.Found, refused: 500) }.Range(20000, 20999).Judge(rule).BeSound(rule, Severity.Warning);
 
     [Fact]
+    public void A_range_of_which_every_port_is_reserved_has_none_for_anybody_whatever_was_seen()
+    {
+        Verdict verdict = new ObservationBench().Range(20000, 20009, reserved: "20000-20009").Judge(rule).BeSound(rule, Severity.Critical);
+
+        verdict.Facts().ShouldBe(["ports_all_reserved"]);
+        verdict.TitleOf(rule.Id).ShouldEndWith("_reserved");
+        new ObservationBench { Census = CensusOf() }.Range(20000, 20009, reserved: "20000-20008").Judge(rule).ShouldBeNull();
+    }
+
+    [Fact]
     public void It_names_who_binds()
     {
         var bench = new ObservationBench { Census = CensusOf(blocked: 900, inUse: 900, processes: [Process("nginx", listen: 2, established: 5000), Process("binder", close: 890), Process("other", close: 3)]) };

@@ -88,6 +88,31 @@ public class UdpRulesTests
         verdict.Evidence[^1].Key.ShouldBe("udp_receiver_unknown");
     }
 
+    [Theory]
+    [InlineData(true, 0, "0.0.0.0:514")]
+    [InlineData(false, 0, "host")]
+    public void The_first_drops_of_a_socket_are_its_own_where_an_earlier_walk_saw_none(bool hasDroppedSince, int holders, string instance)
+    {
+        ImmutableArray<UdpReading.ReceiverRow> rows = [new("0.0.0.0", "514", 0, 212_992, 0, 20, Tunnel.Unit, null) { HasDroppedSince = hasDroppedSince }];
+        bench.Udp = ObservationBench.UdpOf();
+        bench.Look();
+        bench.Pass(TimeSpan.FromSeconds(15)).Udp = ObservationBench.UdpOf(receivers: rows, receiveErrors: 20);
+
+        Verdict verdict = bench.Judge(buffers)!;
+
+        verdict.Instance.ShouldBe(instance);
+        verdict.Evidence[^1].Key.ShouldBe(hasDroppedSince ? "udp_receiver_too_small" : "udp_receiver_unknown");
+        verdict.Holders.Length.ShouldBeGreaterThanOrEqualTo(holders);
+    }
+
+    [Fact]
+    public void A_range_without_a_port_is_no_matter_of_udp()
+    {
+        bench.Range(20000, 20009).Udp = ObservationBench.UdpOf([new("0.0.0.0", 0, 0)], usable: 0);
+
+        bench.Judge(ports).ShouldBeNull();
+    }
+
     private Verdict? Dropping(ulong errors, ulong drops, int queue, ulong limit)
     {
         bench.Udp = Reading(10, 5);

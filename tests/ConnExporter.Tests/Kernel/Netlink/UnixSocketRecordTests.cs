@@ -9,7 +9,7 @@ public class UnixSocketRecordTests
     [Fact]
     public void Every_field_is_where_the_kernel_puts_it()
     {
-        byte[] bytes = [.. Support.Netlink.UnixRecord(5, 10, 0x1_0000_0002, "/run/a.sock", inode: 77, queues: (6, 5)), .. Support.Netlink.Attribute(1, 9, 0, 0, 0, 1, 0, 0, 0), .. Support.Netlink.Attribute(2, 8, 0, 0, 0), .. Support.Netlink.Attribute(7, 0xe8, 3, 0, 0)];
+        byte[] bytes = [.. Support.Netlink.UnixRecord(5, 10, 0x1_0000_0002, "/run/a.sock", inode: 77, queues: (6, 5)), .. Support.Netlink.Attribute(1, 9, 0, 0, 0, 0x16, 0, 0x30, 0), .. Support.Netlink.Attribute(2, 8, 0, 0, 0), .. Support.Netlink.Attribute(7, 0xe8, 3, 0, 0)];
 
         var record = new UnixSocketRecord(bytes);
 
@@ -20,7 +20,7 @@ public class UnixSocketRecordTests
         Encoding.UTF8.GetString(record.Name).ShouldBe("/run/a.sock");
         record.TryGetQueues(out uint queue, out uint limit).ShouldBeTrue();
         (queue, limit).ShouldBe((6u, 5u));
-        record.File.ShouldBe(9u);
+        record.File.ShouldBe(new UnixSocketFile(9, 0x300016));
         record.Peer.ShouldBe(8u);
         record.User.ShouldBe(1000u);
     }
@@ -31,6 +31,14 @@ public class UnixSocketRecordTests
     [InlineData("\0a\0b", "\0a\0b")]
     public void A_path_ends_with_its_NUL_and_an_abstract_name_does_not(string told, string name) =>
         Encoding.UTF8.GetString(new UnixSocketRecord(Support.Netlink.UnixRecord(1, 10, 1, told)).Name).ShouldBe(name);
+
+    [Theory]
+    [InlineData(9ul, 3u, 22u, true)]
+    [InlineData(0x7_0000_0009ul, 3u, 22u, true)]
+    [InlineData(9ul, 3u, 23u, false)]
+    [InlineData(9ul, 0u, 22u, false)]
+    [InlineData(10ul, 3u, 22u, false)]
+    public void A_file_is_told_by_its_inode_and_its_device(ulong inode, uint major, uint minor, bool isSame) => new UnixSocketFile(9, 0x300016).Is(inode, major, minor).ShouldBe(isSame);
 
     [Fact]
     public void What_is_not_told_is_not_there()
