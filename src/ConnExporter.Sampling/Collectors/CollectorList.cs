@@ -23,7 +23,7 @@ internal static class CollectorList
         new("processes", Seconds(15), "file descriptors by process name (walks the processes)", (kernel, _) => new ProcessesCollector(kernel)) { Patience = Seconds(120) },
         new("settings", Seconds(60), "sysctls that connections depend on, and what the sysctl files say of them", (kernel, options) => new SettingsCollector(kernel, options.RootPath)),
         new("symptoms", Seconds(5), "connects that failed, by program and reason, and who closes first, counted by a program in the kernel (eBPF; off unless asked for)", (kernel, _) => new SymptomsCollector(kernel)) { IsDefault = false },
-        new("namespaces", Seconds(15), "the other network namespaces: sockets, counters, listeners, ports, connection tracking", (kernel, options) => new NamespacesCollector(options.Census.ProbePorts ? kernel : kernel with { OpenPortProbe = null }, options.Namespaces)) { FollowsScope = true, Patience = Seconds(300) },
+        new("namespaces", Seconds(15), "the other network namespaces: sockets, counters, listeners, ports, connection tracking", (kernel, options) => new NamespacesCollector(options.Census.ProbePorts ? kernel : kernel with { OpenPortProbe = null }, options.Namespaces, options.Census.AllAtOnce)) { FollowsScope = true, Patience = Seconds(300) },
     ];
 
     private static TimeSpan Seconds(int seconds) => TimeSpan.FromSeconds(seconds);

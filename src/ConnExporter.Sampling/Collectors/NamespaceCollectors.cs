@@ -19,18 +19,23 @@ internal sealed class NamespaceCollectors : IDisposable
     private readonly CountersCollector counters;
     private readonly InsideOnly? inside;
 
-    private NamespaceCollectors(KernelSource kernel, ulong tableLimit, bool isInside)
+    private NamespaceCollectors(KernelSource kernel, ulong tableLimit, InsideOnly? inside)
     {
         sockstat = kernel.Proc.NetFile("sockstat");
         sockstat6 = kernel.Proc.NetFile("sockstat6");
         states = new StatesCollector(kernel, tableLimit);
         counters = new CountersCollector(kernel);
-        inside = isInside ? new InsideOnly(kernel) : null;
+        this.inside = inside;
     }
 
     /// <summary>For a thread that goes into them. <c>/proc/net</c> is that of the main thread, which never leaves home.</summary>
-    public static NamespaceCollectors Inside(KernelSource kernel) =>
-        new(kernel with { Proc = new ProcFs(kernel.Proc.Root, "thread-self/net"), IsOwnNamespace = false }, ulong.MaxValue, isInside: true);
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="allAtOnce">Whether each look asks all receivers of datagrams.</param>
+    public static NamespaceCollectors Inside(KernelSource kernel, bool allAtOnce)
+    {
+        KernelSource within = kernel with { Proc = new ProcFs(kernel.Proc.Root, "thread-self/net"), IsOwnNamespace = false };
+        return new(within, ulong.MaxValue, new InsideOnly(within, allAtOnce));
+    }
 
     /// <summary>For one that cannot be entered: what <c>/proc/PID/net</c> tells. Sysctls and sock_diag would be our own namespace's.</summary>
     /// <param name="kernel">The kernel.</param>
@@ -44,7 +49,7 @@ internal sealed class NamespaceCollectors : IDisposable
             OpenSockDiag = () => throw new KernelReadException(FailureKind.Absent, "absent", "sock_diag: only from inside a network namespace"),
         },
         tableLimit,
-        isInside: false);
+        inside: null);
 
     /// <summary>How many sockets there are: the kernel keeps count, so that it costs next to nothing to ask.</summary>
     /// <exception cref="KernelReadException">As <see cref="ProcFile.Read"/>.</exception>
@@ -116,7 +121,7 @@ internal sealed class NamespaceCollectors : IDisposable
         }
     }
 
-    private sealed class InsideOnly(KernelSource kernel) : IDisposable
+    private sealed class InsideOnly(KernelSource kernel, bool allAtOnce) : IDisposable
     {
         public ListenersCollector Listeners { get; } = new(kernel, NamespacesCollector.ListenersShown);
 
@@ -130,7 +135,7 @@ internal sealed class NamespaceCollectors : IDisposable
 
         public CensusCollector Census { get; } = new(kernel, InBrief, names: false);
 
-        public UnixCollector Unix { get; } = new(kernel, InBrief, names: false);
+        public UnixCollector Unix { get; } = new(kernel, InBrief with { AllAtOnce = allAtOnce }, names: false);
 
         public UdpCollector Udp { get; } = new(kernel, InBrief, names: false);
 

@@ -47,8 +47,12 @@ internal sealed class NamespacesCollector : Collector
     private readonly Dictionary<(ulong Id, string Name), NamespaceMember> members = [];
     private uint round;
 
-    public NamespacesCollector(KernelSource kernel, NamespaceScope scope)
-        : this(kernel, scope, tour: null)
+    /// <summary>Reads them from a thread that goes into them.</summary>
+    /// <param name="kernel">Where to read.</param>
+    /// <param name="scope">Which others are read.</param>
+    /// <param name="allAtOnce">Whether each look has to tell all that it can.</param>
+    public NamespacesCollector(KernelSource kernel, NamespaceScope scope, bool allAtOnce = false)
+        : this(kernel, scope, tour: null, allAtOnce)
     {
     }
 
@@ -56,13 +60,14 @@ internal sealed class NamespacesCollector : Collector
     /// <param name="kernel">Where to read.</param>
     /// <param name="scope">Which others are read.</param>
     /// <param name="tour">Does the work inside one namespace after the other and tells its CPU time; a test plays it.</param>
-    internal NamespacesCollector(KernelSource kernel, NamespaceScope scope, Func<Func<TimeSpan, NamespaceVisit?>, TimeSpan>? tour)
+    /// <param name="allAtOnce">Whether each look has to tell all that it can.</param>
+    internal NamespacesCollector(KernelSource kernel, NamespaceScope scope, Func<Func<TimeSpan, NamespaceVisit?>, TimeSpan>? tour, bool allAtOnce = false)
     {
         this.kernel = kernel;
         this.scope = scope;
         table = new NamespaceTable(kernel.Proc, kernel.Pods);
         thread = new NamespaceThread(kernel.Proc.PathOf("self/ns/net"));
-        inside = NamespaceCollectors.Inside(kernel);
+        inside = NamespaceCollectors.Inside(kernel, allAtOnce);
         this.tour = tour ?? thread.Run;
     }
 

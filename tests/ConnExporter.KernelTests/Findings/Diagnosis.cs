@@ -21,6 +21,10 @@ internal sealed class Diagnosis
     /// <summary>The findings: name, severity.</summary>
     public IEnumerable<(string Id, string Severity)> Findings => All.Select(finding => (finding.GetProperty("finding").GetString()!, finding.GetProperty("severity").GetString()!));
 
+    /// <summary>The findings of another network namespace: name and instance.</summary>
+    public IEnumerable<(string Id, string Instance)> FindingsIn(NetworkNamespace other) => root.GetProperty("findings").EnumerateArray()
+        .Where(finding => finding.GetProperty("netns").GetString() == other.Name).Select(finding => (finding.GetProperty("finding").GetString()!, finding.GetProperty("instance").GetString()!));
+
     /// <summary>Those that are warnings or worse, of the network namespace: the descriptors of a process somewhere on the host are not the test's.</summary>
     public IEnumerable<string> Alarms => Findings.Where(finding => finding.Severity != "info" && finding.Id != HostProcesses).Select(finding => finding.Id);
 

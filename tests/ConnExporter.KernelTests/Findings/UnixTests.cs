@@ -197,7 +197,7 @@ public class UnixTests
         scene.Add(network.Inside(() => Bound(name)));
         network.Inside(() => Send(scene, name, most: 50)).Sent.ShouldBe(11);
 
-        Diagnosis.Until(own, Receiver, "--netns=all").InstanceOf(Receiver).ShouldBe(name.Replace('\0', '@'));
+        Diagnosis.Of(own, "--netns=all").FindingsIn(network).ShouldBe([(Receiver, name.Replace('\0', '@'))]);
     }
 
     private static string PathOf(string name)
