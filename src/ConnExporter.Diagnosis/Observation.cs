@@ -68,6 +68,13 @@ internal sealed class Observation
 
     public CensusReading? Census { get; }
 
+    /// <summary>What was looked up of the fullest destinations since the census; null where nothing was.</summary>
+    public PortLookupReading? PortLookup { get; private init; }
+
+    /// <summary>Ports by destination as they are known best: those of the census, and in their place what was looked up since.</summary>
+    public ImmutableArray<CensusReading.DestinationRow> Destinations => PortLookup is not { Destinations: { IsEmpty: false } newer } ? Census?.Destinations ?? []
+        : [.. newer, .. (Census?.Destinations ?? []).Where(row => row.Port == Labels.Other || !newer.Any(other => other.Key == row.Key))];
+
     public ConntrackReading? Conntrack { get; private init; }
 
     public NeighboursReading? Neighbours { get; private init; }
@@ -137,6 +144,7 @@ internal sealed class Observation
             Listeners = Find<ListenersReading>(),
             SockStat = Find<SockStatReading>(),
             Ports = Find<PortsReading>(),
+            PortLookup = Find<PortLookupReading>(),
             Conntrack = Find<ConntrackReading>(),
             Neighbours = Find<NeighboursReading>(),
             Udp = Find<UdpReading>(),
@@ -259,7 +267,7 @@ internal sealed class Observation
         holding is { Maker: { } maker } && (maker.Name != holding.Server.Name || maker.Unit != holding.Server.Unit) ? [Holder.Of(maker, StartOf(maker.StartTicks))] : [];
 
     /// <summary>Who was seen to connect to a destination, most often first.</summary>
-    public IEnumerable<Holder> HoldersOfDestination(string address, string port) => (Census?.Sightings ?? [])
+    public IEnumerable<Holder> HoldersOfDestination(string address, string port) => (Census?.Sightings ?? []).Concat(PortLookup?.Sightings ?? [])
         .Where(row => row.Address == address && row.Port == port && (row.Process != Labels.Unknown || row.Unit != Labels.None))
         .OrderByDescending(row => row.Count)
         .Select(row => Holder.Of(row.Process, row.Unit) with { ProcessId = row.Owner?.Pid, StartedAt = StartOf(row.Owner?.StartTicks) });

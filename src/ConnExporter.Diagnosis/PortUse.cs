@@ -13,7 +13,10 @@ internal readonly record struct PortUse(double Taken, double? Likely, double Pos
     public static PortUse Of(Observation seen, CensusReading census, CensusReading.DestinationRow row, PortsReading ports)
     {
         double usable = ports.UsableCount;
-        double taken = row.Taken((int)census.Blocked, ports.UsableCount);
+        double counted = row.Taken((int)census.Blocked, ports.UsableCount);
+
+        // Of an estimate only the least is proven.
+        double taken = Math.Max(0, counted - row.Error);
         if (row.Room == PortAnswer.None)
         {
             return new PortUse(usable, usable, usable);
@@ -22,9 +25,9 @@ internal readonly record struct PortUse(double Taken, double? Likely, double Pos
         // A connect() that looks at a range of an odd number of ports leaves one of its ends out (docs/kernel-facts.md §3).
         double passedOver = row.MayPassOver ? 1 : 0;
         double open = row.Room == PortAnswer.Found ? 1 : 0;
-        double possible = Math.Clamp(taken + row.UnprovenTimeWait + row.MayBeBound + passedOver, taken, Math.Max(taken, usable - open));
+        double possible = Math.Clamp(counted + row.Error + row.UnprovenTimeWait + row.MayBeBound + passedOver, taken, Math.Max(taken, usable - open));
         double unproven = IsTakenOver(seen, census, row) ? 0 : row.UnprovenTimeWait;
-        double? likely = row.MayBeBound == 0 ? taken + unproven : row.LikelyBound is { } bound ? taken + unproven + bound : null;
+        double? likely = row.MayBeBound == 0 ? counted + unproven : row.LikelyBound is { } bound ? counted + unproven + bound : null;
         return new PortUse(taken, likely is { } value ? Math.Min(value, possible) : null, possible);
     }
 
@@ -32,5 +35,5 @@ internal readonly record struct PortUse(double Taken, double? Likely, double Pos
     private static bool IsTakenOver(Observation seen, CensusReading census, CensusReading.DestinationRow row) =>
         row.UnprovenTimeWait > 0
         && seen.Memory.RiseOf("TWRecycled", seen.Thresholds.DropWindow) is { Count: > 0 }
-        && census.Destinations.All(other => ReferenceEquals(other, row) || (other.UnprovenTimeWait == 0 && other.ReusableTimeWait == 0));
+        && seen.Destinations.All(other => ReferenceEquals(other, row) || (other.UnprovenTimeWait == 0 && other.ReusableTimeWait == 0));
 }

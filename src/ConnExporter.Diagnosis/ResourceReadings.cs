@@ -22,7 +22,7 @@ internal static class ResourceReadings
             yield break;
         }
 
-        foreach (CensusReading.DestinationRow row in census.Destinations.Where(row => row.Port != Labels.Other))
+        foreach (CensusReading.DestinationRow row in seen.Destinations.Where(row => row.Port != Labels.Other))
         {
             var use = PortUse.Of(seen, census, row, ports);
             yield return new(ResourceKind.EphemeralPorts, seen.Netns, NameOf(row), use.Taken, ports.UsableCount)
@@ -30,7 +30,7 @@ internal static class ResourceReadings
                 Possible = use.Possible,
                 Likely = use.Likely,
                 Holder = seen.HolderOfDestination(row.Address, row.Port),
-                Timestamp = seen.TimestampOf(census),
+                Timestamp = seen.TimestampOf(seen.PortLookup?.Destinations.Contains(row) == true ? seen.PortLookup : census),
             };
         }
     }

@@ -15,7 +15,10 @@ internal sealed class CollectContext
     private string? lastWarning;
     private Dictionary<string, long>? warned;
     private ulong rejected;
+    private readonly Func<Snapshot> newest;
+    private readonly Func<TimeSpan, bool> admits;
     private TimeSpan spent;
+    private TimeSpan seldom;
     private KernelReadException? missing;
     private bool hasPart;
 
@@ -23,8 +26,12 @@ internal sealed class CollectContext
     /// <param name="time">The clock.</param>
     /// <param name="warn">Writes to the log.</param>
     /// <param name="answered">Takes note that the kernel has answered.</param>
-    public CollectContext(TimeProvider time, Action<string> warn, Action? answered = null)
+    /// <param name="newest">What all collectors have read; nothing where it is null.</param>
+    /// <param name="admits">Whether so much CPU time still fits into the budget; always where it is null.</param>
+    public CollectContext(TimeProvider time, Action<string> warn, Action? answered = null, Func<Snapshot>? newest = null, Func<TimeSpan, bool>? admits = null)
     {
+        this.newest = newest ?? (() => Snapshot.Empty);
+        this.admits = admits ?? (_ => true);
         Time = time;
         this.warn = warn;
         this.answered = answered;
@@ -36,6 +43,8 @@ internal sealed class CollectContext
         Namespace = netns;
         Time = whole.Time;
         answered = whole.answered;
+        newest = whole.newest;
+        admits = whole.admits;
         warn = _ => { };
         counts = whole.counts;
     }
@@ -143,6 +152,37 @@ internal sealed class CollectContext
     {
         TimeSpan taken = spent;
         spent = TimeSpan.Zero;
+        return taken;
+    }
+
+    /// <summary>The newest reading of another collector, with its times; null where it has none.</summary>
+    /// <typeparam name="T">Its kind.</typeparam>
+    public (T Reading, CollectorState State)? Newest<T>()
+        where T : Reading
+    {
+        foreach (CollectorState state in newest().Collectors)
+        {
+            if (state.Reading is T reading)
+            {
+                return (reading, state);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether something that is not done in every sample still fits into the budget.</summary>
+    /// <param name="cpu">The CPU time that it is expected to take.</param>
+    public bool Admits(TimeSpan cpu) => admits(cpu);
+
+    /// <summary>Says that so much of the sample's CPU time was for what is not done in every sample: it counts as spent, and the next one is not expected to cost it.</summary>
+    public void SpendSeldom(TimeSpan cpu) => seldom += cpu;
+
+    /// <summary>That time since the last call.</summary>
+    public TimeSpan TakeSeldom()
+    {
+        TimeSpan taken = seldom;
+        seldom = TimeSpan.Zero;
         return taken;
     }
 

@@ -34,7 +34,7 @@ internal sealed class CollectorThread
         this.store = store;
         this.durations = durations;
         this.time = time;
-        context = new CollectContext(time, warning => log.Warning("Collector {Collector}: {Warning}", name, warning), () => Interlocked.Exchange(ref startedAt, time.GetTimestamp()));
+        context = new CollectContext(time, warning => log.Warning("Collector {Collector}: {Warning}", name, warning), () => Interlocked.Exchange(ref startedAt, time.GetTimestamp()), () => store.Current, pace.Admits);
         failures = new FailureLog(name, time, log);
         this.pace = pace;
         thread = new Thread(Run, StackSize) { Name = name, IsBackground = true };
@@ -156,7 +156,7 @@ internal sealed class CollectorThread
         TimeSpan cpu = ThreadClock.CpuTime() - cpuBefore + context.TakeSpent();
         long end = time.GetTimestamp();
         sampling = false;
-        pace.Spend(cpu);
+        pace.Spend(cpu, context.TakeSeldom());
         failures.Report(failure);
         TimeSpan took = time.GetElapsedTime(start, end);
         durations?.Invoke(took);

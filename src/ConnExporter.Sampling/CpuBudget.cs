@@ -96,14 +96,23 @@ internal sealed class CpuBudget
         }
     }
 
-    private void Spend(Pace pace, TimeSpan cpu)
+    private void Spend(Pace pace, TimeSpan cpu, TimeSpan seldom)
     {
         lock (gate)
         {
             ledger.Add(Clock, cpu);
-            pace.Cost = pace.HasSampled || cpu > Allowance / FirstShare ? cpu * Margin : TimeSpan.Zero;
+            TimeSpan usual = cpu - seldom;
+            pace.Cost = pace.HasSampled || usual > Allowance / FirstShare ? usual * Margin : TimeSpan.Zero;
             pace.HasSampled = true;
             Spread();
+        }
+    }
+
+    private bool Admits(TimeSpan cpu)
+    {
+        lock (gate)
+        {
+            return ledger.Spent(Clock) + cpu <= Allowance;
         }
     }
 
@@ -193,7 +202,12 @@ internal sealed class CpuBudget
         public void Change(TimeSpan interval) => budget.Change(this, interval);
 
         /// <summary>Takes note of what a sample cost.</summary>
-        public void Spend(TimeSpan cpu) => budget.Spend(this, cpu);
+        /// <param name="cpu">All of it.</param>
+        /// <param name="seldom">What of it the next one will not cost.</param>
+        public void Spend(TimeSpan cpu, TimeSpan seldom = default) => budget.Spend(this, cpu, seldom);
+
+        /// <summary>Whether so much more fits into what is left of the budget.</summary>
+        public bool Admits(TimeSpan cpu) => budget.Admits(cpu);
 
         /// <summary>Leaves its part of the budget to the others.</summary>
         public void Dispose() => budget.Leave(this);

@@ -46,13 +46,18 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
     private static bool HasFailed(Observation seen, ResourceInstance instance) =>
         instance.PossibleRatio >= seen.Thresholds.WarningRatio && RowOf(seen, instance) is { } row && SymptomProof.WithoutPort(seen, row.Port) is not null;
 
-    private static CensusReading.DestinationRow? RowOf(Observation seen, ResourceInstance instance) => seen.Census?.Destinations.FirstOrDefault(row => ResourceReadings.NameOf(row) == instance.Name);
+    private static CensusReading.DestinationRow? RowOf(Observation seen, ResourceInstance instance) => seen.Destinations.FirstOrDefault(row => ResourceReadings.NameOf(row) == instance.Name);
 
     private static IEnumerable<Fact> Kinds(Observation seen, CensusReading.DestinationRow? row)
     {
         if (row is not null)
         {
             yield return new Fact("ports_by_kind", ("live", row.Live), ("waiting", row.TimeWait));
+            if (row.Error > 0)
+            {
+                yield return new Fact("ports_estimated", ("error", row.Error));
+            }
+
             if (row.ReusableTimeWait > 0)
             {
                 yield return new Fact("time_wait_reusable", ("reusable", row.ReusableTimeWait));

@@ -26,7 +26,7 @@ internal sealed class TimeWaitStorm() : Rule("time_wait_storm", Severity.Info, S
 
     public override Verdict? Judge(Observation seen, Severity? held)
     {
-        CensusReading.DestinationRow? worst = seen.Census?.Destinations.Where(row => row.Port != Labels.Other).MaxBy(row => row.TimeWait);
+        CensusReading.DestinationRow? worst = seen.Destinations.Where(row => row.Port != Labels.Other).MaxBy(row => row.TimeWait);
         if (worst is not null && seen.Ports is { UsableCount: > 0 } ports && Shares.Exceeds(worst.TimeWait / (double)ports.UsableCount, HalfThePorts, held < Severity.Warning ? null : held))
         {
             return Warn(seen, worst, ports.UsableCount);

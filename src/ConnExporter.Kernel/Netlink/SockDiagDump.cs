@@ -24,7 +24,7 @@ public ref struct SockDiagDump
     public SockDiagDump(NetlinkSocket socket, scoped in SockDiagRequest request)
         : this(socket, SockDiagRequest.MessageType, "inet_diag or tcp_diag")
     {
-        Span<byte> bytes = stackalloc byte[SockDiagRequest.MaxSize];
+        Span<byte> bytes = request.Length <= 1024 ? stackalloc byte[1024] : new byte[request.Length];
         socket.Send(bytes[..request.Write(bytes, sequence)]);
     }
 

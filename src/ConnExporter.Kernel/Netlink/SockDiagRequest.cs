@@ -33,9 +33,6 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
     /// <summary>Remote ends at most in <see cref="To"/>.</summary>
     public const int MostEnds = 8;
 
-    /// <summary>The bytes of the longest request: with as many IPv6 ends in <see cref="To"/> as there may be.</summary>
-    public const int MaxSize = Size + AttributeHeader + (MostEnds * (ConditionHeader + 16)) + ((MostEnds - 1) * JumpSize);
-
     internal const ushort MessageType = 18;
     private const int AttributeHeader = 4;
     private const ushort BytecodeAttribute = 1;
@@ -61,18 +58,24 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
         init => field = value is { Length: 0 or > MostEnds } ? throw new ArgumentOutOfRangeException(nameof(value), value.Length, $"1 to {MostEnds} ends") : value;
     }
 
+    /// <summary>Only the sockets with one of these local ports, listeners among them. Null for all; not with <see cref="To"/>.</summary>
+    public PortWindows? From { get; init; }
+
+    /// <summary>The bytes of this request.</summary>
+    public int Length => CodeSize is > 0 and var code ? Size + AttributeHeader + code : Size;
+
     /// <summary>The mask bit of one state.</summary>
     /// <param name="state">The state.</param>
     public static uint Bit(TcpState state) => 1u << (int)state;
 
     /// <summary>Writes the request as it goes to the kernel.</summary>
-    /// <param name="buffer">At least <see cref="Size"/> bytes, or <see cref="MaxSize"/> with <see cref="To"/>.</param>
+    /// <param name="buffer">At least <see cref="Length"/> bytes.</param>
     /// <param name="sequence">The sequence number that the answers will carry.</param>
     /// <returns>Its length.</returns>
     public int Write(Span<byte> buffer, uint sequence)
     {
-        int code = To is { } ends ? CodeSize(ends) : 0;
-        int length = code == 0 ? Size : Size + AttributeHeader + code;
+        int code = CodeSize;
+        int length = Length;
 
         // struct inet_diag_req (linux/inet_diag.h): family 0, lengths 1 and 2, ext 3, id 4..52, states 52, dbs 56.
         Span<byte> request = NetlinkRequest.Begin(buffer, length, MessageType, sequence);
@@ -80,15 +83,20 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
         MemoryMarshal.Write(request[52..], States);
         if (code > 0)
         {
-            WriteFilter(buffer[Size..length], code);
+            Span<byte> attribute = buffer[Size..length];
+            MemoryMarshal.Write(attribute, (ushort)(AttributeHeader + code));
+            MemoryMarshal.Write(attribute[2..], BytecodeAttribute);
+            WriteFilter(attribute[AttributeHeader..]);
         }
 
         return length;
     }
 
+    private int CodeSize => To is { } ends ? SizeOf(ends) : From?.FilterSize ?? 0;
+
     private static int AddressSize(InetAddress address) => address.IsV4 ? 4 : 16;
 
-    private static int CodeSize((InetAddress Address, ushort Port)[] ends)
+    private static int SizeOf((InetAddress Address, ushort Port)[] ends)
     {
         int size = (ends.Length - 1) * JumpSize;
         foreach ((InetAddress address, _) in ends)
@@ -101,11 +109,14 @@ public readonly record struct SockDiagRequest(uint States, byte Extensions = 0)
 
     // One operation an end: when it holds, on to a jump to the end of the code, which accepts; when not, over that jump to the next. The last one
     // is followed by the end itself, and four bytes past that, which reject.
-    private void WriteFilter(Span<byte> attribute, int size)
+    private void WriteFilter(Span<byte> code)
     {
-        MemoryMarshal.Write(attribute, (ushort)(AttributeHeader + size));
-        MemoryMarshal.Write(attribute[2..], BytecodeAttribute);
-        Span<byte> code = attribute[AttributeHeader..];
+        if (From is { } windows)
+        {
+            windows.WriteFilter(code);
+            return;
+        }
+
         foreach ((InetAddress address, ushort port) in To!)
         {
             int operation = WriteCondition(code, address, port);

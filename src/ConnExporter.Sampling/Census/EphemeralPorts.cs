@@ -17,6 +17,9 @@ internal sealed class EphemeralPorts
     private readonly BitArray blocked = new(ushort.MaxValue + 1);
     private readonly UsablePorts usable = new();
 
+    // Sockets in a VRF or bound to a device are few.
+    private readonly Dictionary<Destination, uint> interfaces = [];
+
     // From the last walk that asked for them.
     private readonly BitArray bound = new(ushort.MaxValue + 1);
     private TimeWaitReuse reuse;
@@ -29,6 +32,7 @@ internal sealed class EphemeralPorts
     /// </summary>
     public BoundedCounts<Destination> Destinations { get; }
 
+    private const int MostInterfaces = 1024;
     public const int Live = 0;
     public const int TimeWait = 1;
     public const int ReusableTimeWait = 2;
@@ -83,6 +87,7 @@ internal sealed class EphemeralPorts
         blocked.SetAll(false);
         InUse = Blocked = 0;
         Destinations.Clear();
+        interfaces.Clear();
         if (withBound)
         {
             bound.SetAll(false);
@@ -128,9 +133,21 @@ internal sealed class EphemeralPorts
         }
 
         var destination = new Destination(socket.LocalAddress, socket.RemoteAddress, socket.RemotePort);
-        int kind = socket.State != TcpState.TimeWait ? Live : reuse.Permits(socket) ? ReusableTimeWait : TimeWait;
-        Destinations.Add(destination, kind);
+        if (socket.Interface is not 0 and var networkInterface && (interfaces.Count < MostInterfaces || interfaces.ContainsKey(destination)))
+        {
+            interfaces[destination] = networkInterface;
+        }
+
+        Destinations.Add(destination, KindOf(socket, reuse));
     }
+
+    /// <summary>How a socket holds its port.</summary>
+    /// <param name="socket">A socket with a peer.</param>
+    /// <param name="reuse">When connect() may take over a TIME_WAIT socket.</param>
+    public static int KindOf(in SocketRecord socket, TimeWaitReuse reuse) => socket.State != TcpState.TimeWait ? Live : reuse.Permits(socket) ? ReusableTimeWait : TimeWait;
+
+    /// <summary>The interface that sockets to a destination are bound to, as far as it is remembered; 0 for none.</summary>
+    public uint InterfaceOf(Destination destination) => interfaces.GetValueOrDefault(destination);
 
     /// <summary>Whether connect() may choose the port, as far as the settings go.</summary>
     public bool IsUsable(ushort port) => usable[port];

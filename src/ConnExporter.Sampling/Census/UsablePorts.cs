@@ -7,13 +7,15 @@ namespace ConnExporter.Sampling.Census;
 internal sealed class UsablePorts
 {
     private readonly BitArray bits = new(ushort.MaxValue + 1);
-    private PortSet? reserved;
 
     /// <summary>The range in force.</summary>
     public PortRange Range { get; private set; }
 
+    /// <summary>What is reserved; null where that is not known.</summary>
+    public PortSet? Reserved { get; private set; }
+
     /// <summary>Whether it is known which are reserved; otherwise all of the range counts as usable.</summary>
-    public bool IsKnown => reserved is not null;
+    public bool IsKnown => Reserved is not null;
 
     /// <summary>How many there are.</summary>
     public int Count { get; private set; }
@@ -26,12 +28,12 @@ internal sealed class UsablePorts
     /// <param name="excluded">What is reserved; null where that could not be read.</param>
     public void Set(PortRange range, PortSet? excluded)
     {
-        if (Range == range && ReferenceEquals(reserved, excluded))
+        if (Range == range && ReferenceEquals(Reserved, excluded))
         {
             return;
         }
 
-        (Range, reserved) = (range, excluded);
+        (Range, Reserved) = (range, excluded);
         bits.SetAll(false);
         Count = 0;
         for (int port = range.First; port <= range.Last; port++)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using ConnExporter.Kernel;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Proc;
@@ -37,6 +38,7 @@ internal sealed class CensusCollector : Collector
     private readonly DestinationWatch? watch;
     private readonly PeerRows peers;
     private readonly HolderRows holderRows;
+    private readonly Pauses pauses;
     private int walks;
 
     /// <summary>A census of the network namespace that the kernel is read in.</summary>
@@ -48,12 +50,13 @@ internal sealed class CensusCollector : Collector
         this.kernel = kernel;
         this.options = options;
         sockets = new SocketSource(kernel);
+        pauses = new Pauses(sleeps: names && !options.AllAtOnce);
         portSettings = new PortSettingsSource(kernel);
         cgroups = new CgroupTree(kernel.Proc, kernel.SysRoot, kernel.Pods);
         census = new SocketCensus(options);
         holders = names ? new SocketHolders(new SocketOwners(kernel, cgroups)) : null;
         destinations = new DestinationPorts(kernel, options, census);
-        watch = holders is null ? null : new DestinationWatch(kernel, cgroups, holders);
+        watch = holders is null ? null : new DestinationWatch(kernel, cgroups, sighting => holders.Find(sighting.Inode));
         peers = new PeerRows(options.Top, census);
         holderRows = new HolderRows(options.Top, census, holders, cgroups);
     }
@@ -85,6 +88,7 @@ internal sealed class CensusCollector : Collector
 
     private CensusReading Collect(CollectContext context, bool withBound)
     {
+        TimeSpan begin = ThreadClock.CpuTime();
         PortSettings settings = portSettings.Read(context);
         Walk(context, settings, withBound);
 
@@ -92,6 +96,7 @@ internal sealed class CensusCollector : Collector
         if (walks++ == 0 && holders is not null)
         {
             ImproveHolders(context);
+            context.SpendSeldom(ThreadClock.CpuTime() - begin);
             Walk(context, settings, withBound);
         }
 
@@ -168,6 +173,7 @@ internal sealed class CensusCollector : Collector
     {
         census.Begin(settings.Range, settings.Reserved, settings.Reuse, withBound);
         holders?.Begin();
+        pauses.Begin();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -176,6 +182,7 @@ internal sealed class CensusCollector : Collector
         if (seen % SocketsPerSign == 0)
         {
             context.Answered();
+            pauses.Took((int)SocketsPerSign);
         }
 
         if (holders is null || SocketCensus.IsBoundOnly(record))

@@ -105,6 +105,18 @@ internal sealed class CensusReading : Reading
     /// <param name="ReusableTimeWait">TIME_WAIT whose connections had timestamps: connect() may take it over where the port did not come from bind().</param>
     internal sealed record DestinationRow(string Source, string Address, string Port, ulong Live, ulong TimeWait, ulong ReusableTimeWait)
     {
+        /// <summary>The two ends, to ask for single sockets between them; of the row of all others nothing.</summary>
+        public Destination Key { get; init; }
+
+        /// <summary>The interface that its sockets are bound to; 0 for none.</summary>
+        public uint Interface { get; init; }
+
+        /// <summary>Whether its connections have timestamps; null where nothing shows it.</summary>
+        public bool? HaveTimestamps { get; init; }
+
+        /// <summary>By how many ports the numbers may be off: 0 where every port was counted.</summary>
+        public ulong Error { get; init; }
+
         /// <summary>TIME_WAIT that connect() may take over or not: nothing shows whether its connections had timestamps.</summary>
         public ulong UnprovenTimeWait { get; init; }
 

@@ -15,6 +15,7 @@ internal static class CollectorList
         new("sockstat", Seconds(1), "orphans, TCP memory and their limits; packets dropped before any protocol saw them", (kernel, _) => new SockStatCollector(kernel)),
         new("ports", Seconds(15), "the ephemeral port range and what is reserved of it", (kernel, _) => new PortsCollector(kernel)),
         new("census", Seconds(15), "who holds the sockets: destinations, listeners, units, peers (walks all sockets)", (kernel, options) => new CensusCollector(kernel, options.Census)) { Patience = Seconds(300) },
+        new("lookup", Seconds(15), "ephemeral ports of the fullest destinations between two censuses (looks up single sockets)", (kernel, _) => new PortLookupCollector(kernel)),
         new("udp", Seconds(15), "UDP sockets: ports by local address and who holds them, drops, counters (walks the UDP sockets)", (kernel, options) => new UdpCollector(kernel, options.Census)) { Patience = Seconds(120) },
         new("unix", Seconds(1), "queues of Unix sockets: connections that wait at listeners, datagrams that nobody reads", (kernel, options) => new UnixCollector(kernel, options.Census)),
         new("conntrack", Seconds(1), "connection tracking table and its counters", (kernel, _) => new ConntrackCollector(kernel)),

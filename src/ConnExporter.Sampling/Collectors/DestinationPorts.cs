@@ -105,19 +105,39 @@ internal sealed class DestinationPorts
         ? (ulong)census.Ports.Usable
         : Math.Max(held + (ulong)census.Ports.Blocked, rows.Where(row => row.Port != Labels.Other).Select(row => row.Taken(census.Ports.Blocked, census.Ports.Usable)).DefaultIfEmpty().Max());
 
+    /// <summary>A row of what was counted.</summary>
+    /// <param name="key">The two ends.</param>
+    /// <param name="networkInterface">The interface that its sockets are bound to; 0 for none.</param>
+    /// <param name="haveTimestamps">Whether its connections have timestamps; null where nothing shows it.</param>
+    /// <param name="counts">Ports by kind.</param>
+    public static CensusReading.DestinationRow RowOf(Destination key, uint networkInterface, bool? haveTimestamps, ReadOnlySpan<long> counts)
+    {
+        long waiting = counts[EphemeralPorts.ReusableTimeWait];
+        return new(
+            key.Source.ToString(),
+            key.Address.ToString(),
+            key.Port.ToString(),
+            (ulong)counts[EphemeralPorts.Live],
+            (ulong)(counts[EphemeralPorts.TimeWait] + (haveTimestamps == false ? waiting : 0)),
+            haveTimestamps == true ? (ulong)waiting : 0)
+        {
+            Key = key,
+            Interface = networkInterface,
+            HaveTimestamps = haveTimestamps,
+            UnprovenTimeWait = haveTimestamps is null ? (ulong)waiting : 0,
+        };
+    }
+
     private CensusReading.DestinationRow RowOf(BoundedCounts<Destination>.Row row, CollectContext context)
     {
         Destination key = row.Key;
         bool? haveTimestamps = peerTimestamps.Of(key, census.Ports.Reuse.Timestamps, Now(context));
-        long waiting = row.Counts[EphemeralPorts.ReusableTimeWait];
-        long timeWait = row.Counts[EphemeralPorts.TimeWait] + (haveTimestamps == false ? waiting : 0);
         PortEvidence evidence = inquiry.Of(key, census.Ports, out bool wasAsked);
-        long unproven = haveTimestamps is null ? waiting : 0;
-        return new(key.Source.ToString(), key.Address.ToString(), key.Port.ToString(), (ulong)row.Counts[EphemeralPorts.Live], (ulong)timeWait, haveTimestamps == true ? (ulong)waiting : 0)
+        CensusReading.DestinationRow counted = RowOf(key, census.Ports.InterfaceOf(key), haveTimestamps, row.Counts);
+        return counted with
         {
-            UnprovenTimeWait = (ulong)unproven,
             BoundElsewhere = (ulong)evidence.Bound,
-            MayBeBound = wasAsked ? (ulong)evidence.MayBeBound : (ulong)Math.Max(0, census.Ports.InUse - census.Ports.Blocked - row.Counts[EphemeralPorts.Live] - timeWait - unproven),
+            MayBeBound = wasAsked ? (ulong)evidence.MayBeBound : (ulong)Math.Max(0, census.Ports.InUse - census.Ports.Blocked - (long)(counted.Live + counted.TimeWait + counted.UnprovenTimeWait)),
             LikelyBound = (ulong?)evidence.LikelyBound,
             Room = evidence.Room,
             MayPassOver = evidence.MayPassOver,

@@ -12,8 +12,8 @@ namespace ConnExporter.Sampling.Collectors;
 /// </summary>
 /// <param name="kernel">The kernel; its network namespace is watched.</param>
 /// <param name="cgroups">The cgroups of the host.</param>
-/// <param name="holders">Who holds the sockets that stay open.</param>
-internal sealed class DestinationWatch(KernelSource kernel, CgroupTree cgroups, SocketHolders holders) : IDisposable
+/// <param name="holders">Who holds a socket that stays open; null where that is not known.</param>
+internal sealed class DestinationWatch(KernelSource kernel, CgroupTree cgroups, Func<Sighting, Owner?> holders) : IDisposable
 {
     private static readonly TimeSpan AgainAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Cost = TimeSpan.FromMilliseconds(100);
@@ -39,7 +39,7 @@ internal sealed class DestinationWatch(KernelSource kernel, CgroupTree cgroups, 
                 .. owners.Watch(destination.Address, destination.Port, Cost)
 
                     // Those that stay open are known to the walks.
-                    .Select(sighting => sighting.Owner is null ? sighting with { Owner = holders.Find(sighting.Inode) } : sighting)
+                    .Select(sighting => sighting.Owner is null ? sighting with { Owner = holders(sighting) } : sighting)
                     .GroupBy(sighting => (Unit: sighting.Unit ?? UnitName.None, Process: sighting.Owner?.Name ?? Labels.Unknown))
                     .Select(group => new CensusReading.SightingRow(destination.Address.ToString(), destination.Port.ToString(), group.Key.Unit, group.Key.Process, (ulong)group.Count(), group.First().Owner)),
             ];

@@ -34,7 +34,7 @@ internal static class Tables
         [
             .. from one in seen
                where one.Census is not null
-               from row in one.Census!.Destinations
+               from row in one.Destinations
                let isOther = row.Port == Labels.Other
                let usable = isOther ? null : one.Ports?.UsableCount
                let used = one.Ports is null ? row.Live + row.TimeWait : row.Taken((int)one.Census!.Blocked, one.Ports.UsableCount)

@@ -40,6 +40,9 @@ internal static class ReadingMetrics
             case CensusReading census:
                 CensusMetrics.Write(page, census);
                 break;
+            case PortLookupReading lookup:
+                PortLookupMetrics.Write(page, lookup);
+                break;
             case UdpReading udp:
                 UdpMetrics.Write(page, udp);
                 break;

@@ -13,7 +13,7 @@ internal sealed partial class Page
         "conn_tcp_close_wait_oldest_seconds", "conn_resource_exhaustion_seconds", "conn_finding_info", "conn_ephemeral_destination_sightings", "conn_ephemeral_port_found",
         "conn_udp_destination_sockets", "conn_udp_unit_sockets", "conn_udp_process_port_sockets", "conn_udp_receive_queue_bytes", "conn_udp_receive_queue_limit_bytes", "conn_udp_socket_drops_total",
         "conn_unix_listener_queue", "conn_unix_listener_queue_limit", "conn_unix_listener_queue_peak", "conn_unix_listener_full_seconds_total", "conn_unix_listener_info",
-        "conn_unix_receiver_unread_seconds", "conn_unix_receiver_full",
+        "conn_unix_receiver_unread_seconds", "conn_unix_receiver_full", "conn_port_lookup_most_elsewhere_ports", "conn_port_lookup_destination_ports", "conn_port_lookup_destination_error_ports",
     ];
 
     private const string EndOfOpenMetrics = "# EOF";

@@ -58,7 +58,7 @@ public class SockDiagRequestTests
     [Fact]
     public void A_destination_is_one_condition_of_the_kernels_filter()
     {
-        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        byte[] buffer = new byte[1024];
         Array.Fill(buffer, (byte)0xee);
         var request = new SockDiagRequest(0xbbf) { To = [(InetAddress.ReadV4([192, 0, 2, 7]), 443)] };
 
@@ -83,7 +83,7 @@ public class SockDiagRequestTests
     [Fact]
     public void So_is_one_of_IPv6()
     {
-        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        byte[] buffer = new byte[1024];
         byte[] address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
 
         new SockDiagRequest(1) { To = [(InetAddress.ReadV6(address), 80)] }.Write(buffer, 1).ShouldBe(SockDiagRequest.Size + 32);
@@ -94,7 +94,7 @@ public class SockDiagRequestTests
     [Fact]
     public void Several_destinations_are_one_condition_each_and_jumps_to_the_end()
     {
-        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        byte[] buffer = new byte[1024];
         byte[] address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
         var request = new SockDiagRequest(1) { To = [(InetAddress.ReadV4([192, 0, 2, 7]), 443), (InetAddress.ReadV6(address), 80), (InetAddress.ReadV4([192, 0, 2, 8]), 443)] };
 
@@ -119,11 +119,12 @@ public class SockDiagRequestTests
     [Fact]
     public void As_many_destinations_as_there_may_be_fit_and_more_are_refused()
     {
-        byte[] buffer = new byte[SockDiagRequest.MaxSize];
+        byte[] buffer = new byte[1024];
         byte[] address = new byte[16];
         (InetAddress, ushort)[] most = [.. Enumerable.Range(1, SockDiagRequest.MostEnds).Select(port => (InetAddress.ReadV6([.. address[..15], 1]), (ushort)port))];
 
-        new SockDiagRequest(1) { To = most }.Write(buffer, 1).ShouldBe(SockDiagRequest.MaxSize);
+        var request = new SockDiagRequest(1) { To = most };
+        request.Write(buffer, 1).ShouldBe(request.Length);
         Should.Throw<ArgumentOutOfRangeException>(() => new SockDiagRequest(1) { To = [.. most, most[0]] });
         Should.Throw<ArgumentOutOfRangeException>(() => new SockDiagRequest(1) { To = [] });
     }

@@ -1,0 +1,200 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using ConnExporter.Kernel;
+using ConnExporter.Kernel.Netlink;
+using ConnExporter.Kernel.Sources;
+using ConnExporter.Sampling.Census;
+
+namespace ConnExporter.Sampling.Collectors;
+
+/// <summary>
+/// The ephemeral ports of the fullest destinations between two censuses, which very many sockets put far apart: sock_diag is asked for single sockets, which costs the same however many
+/// there are. What cannot be seen so, a destination that the last census did not know, is bounded by what was opened since; where that bound no longer excludes an exhaustion, a walk over a
+/// part of the sockets is made.
+/// </summary>
+internal sealed class PortLookupCollector : Collector
+{
+    /// <summary>Destinations that are looked up at most.</summary>
+    public const int MostDestinations = 20;
+
+    // A destination with less is far from an exhaustion: the bound is for it.
+    private const double From = 0.1;
+
+    // From here on one port in sixteen, and of the fullest each one.
+    private const double Half = 0.5;
+    private const double NearlyFull = 0.75;
+    private const int FewPorts = 64;
+    private const int MorePorts = 16;
+    private static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(16);
+    private static readonly TimeSpan Old = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan BetweenWalks = TimeSpan.FromSeconds(60);
+
+    private readonly KernelSource kernel;
+    private readonly PortSettingsSource portSettings;
+    private readonly UsablePorts usable = new();
+    private readonly OpensHistory opens = new();
+    private readonly SampledWalk walk = new();
+    private readonly Pauses pauses = new(sleeps: true);
+    private readonly List<ushort> ports = [];
+    private readonly long[] counts = new long[EphemeralPorts.Kinds];
+    private readonly PortHolders holders;
+    private NetlinkSocket? sockDiag;
+    private ImmutableArray<CensusReading.DestinationRow> last = [];
+    private ImmutableArray<CensusReading.DestinationRow> found = [];
+    private CensusReading? walkedAfter;
+    private (long At, ulong Most)? walked;
+    private TimeSpan walkCost;
+    private ulong walks;
+    private int turn;
+
+    /// <summary>Looks into the network namespace that the kernel is read in.</summary>
+    /// <param name="kernel">The kernel.</param>
+    public PortLookupCollector(KernelSource kernel)
+    {
+        this.kernel = kernel;
+        portSettings = new PortSettingsSource(kernel);
+        holders = new PortHolders(kernel);
+    }
+
+    public override Reading Collect(CollectContext context)
+    {
+        PortSettings settings = portSettings.Read(context);
+        usable.Set(settings.Range, settings.Reserved);
+        if (context.Newest<CountersReading>() is { } counters)
+        {
+            opens.Add(counters.State.LastSuccessTimestamp, counters.Reading.Of("ActiveOpens"));
+        }
+
+        if (context.Newest<CensusReading>() is not { Reading: { IsFromTables: false } census, State: { } state } || usable.Count == 0)
+        {
+            return Nothing(most: null);
+        }
+
+        // What a walk has counted is as old as its beginning.
+        long countedAt = state.LastSuccessTimestamp - (long)(state.Duration.TotalSeconds * context.Time.TimestampFrequency);
+        if (!ReferenceEquals(walkedAfter, census))
+        {
+            (found, walked) = ([], null);
+        }
+
+        if (context.Time.GetElapsedTime(countedAt) < FreshFor)
+        {
+            last = [];
+            return Nothing(MostElsewhere(census, countedAt));
+        }
+
+        ulong? most = MostElsewhere(census, countedAt);
+        if (most >= NearlyFull * usable.Count && context.Time.GetElapsedTime(countedAt) >= Old && (walked is not { } before || context.Time.GetElapsedTime(before.At) >= BetweenWalks) && context.Admits(walkCost))
+        {
+            Walk(context, settings, census);
+            most = MostElsewhere(census, countedAt);
+        }
+
+        last = [.. Wanted(census).Select((row, i) => LookUp(context, settings, row, isFullest: i == 0)).OrderByDescending(Held)];
+        return new PortLookupReading { Destinations = last, Sightings = holders.Of(context, census, last, Half * usable.Count), MostElsewhere = most, SampledWalks = walks };
+    }
+
+    public override void Close()
+    {
+        sockDiag?.Dispose();
+        sockDiag = null;
+        portSettings.Dispose();
+        holders.Dispose();
+    }
+
+    private static double Held(CensusReading.DestinationRow row) => row.Live + row.TimeWait + row.ReusableTimeWait + row.UnprovenTimeWait;
+
+    private PortLookupReading Nothing(ulong? most) => new() { Destinations = [], Sightings = [], MostElsewhere = most, SampledWalks = walks };
+
+    // Those of the census and of the last sampled walk, as the last look found them, the fullest first.
+    private IEnumerable<CensusReading.DestinationRow> Wanted(CensusReading census) => census.Destinations.Where(row => row.Port != Labels.Other).Concat(found)
+        .Select(row => last.FirstOrDefault(known => known.Key == row.Key) is { } known && Held(known) > Held(row) ? known : row)
+        .Where(row => Held(row) >= From * usable.Count)
+        .OrderByDescending(Held).DistinctBy(row => row.Key).Take(MostDestinations);
+
+    // Of a destination that is not looked up: what the fullest of them held when all were counted, with the error of the count, and all that was opened since.
+    private ulong? MostElsewhere(CensusReading census, long countedAt)
+    {
+        if (opens.Since(walked?.At ?? countedAt) is not { } opened)
+        {
+            return null;
+        }
+
+        CensusReading.DestinationRow[] rows = [.. census.Destinations.Where(row => row.Port != Labels.Other)];
+        double held = walked is { } sampled ? sampled.Most
+            : Math.Max(
+                rows.Where(row => Held(row) < From * usable.Count).Select(Held).DefaultIfEmpty().Max(),
+                rows.Length < census.Destinations.Length ? rows.Select(Held).DefaultIfEmpty().Min() : 0)
+                + census.Errors.First(error => error.Family == "conn_ephemeral_destination_ports").Error;
+        return (ulong)Math.Min(usable.Count, held + opened + census.Blocked);
+    }
+
+    private void Walk(CollectContext context, PortSettings settings, CensusReading census)
+    {
+        long at = context.Time.GetTimestamp();
+        TimeSpan begin = ThreadClock.CpuTime();
+        pauses.Begin();
+        IReadOnlyList<SampledWalk.Estimate> estimates = Ask(socket => walk.Make(socket, usable, settings.Reuse, pauses));
+        walks++;
+        walkedAfter = census;
+        found =
+        [
+            .. estimates.Where(estimate => estimate.Held >= From * usable.Count && !census.Destinations.Any(row => row.Key == estimate.Key && Held(row) >= From * usable.Count)).Take(MostDestinations)
+                .Select(estimate => DestinationPorts.RowOf(estimate.Key, estimate.Interface, settings.Reuse.Timestamps ? null : false, estimate.Counts) with { Error = estimate.Error }),
+        ];
+        walked = (at, (ulong)estimates.Where(estimate => estimate.Held < From * usable.Count).Select(estimate => estimate.Held + (double)estimate.Error).DefaultIfEmpty().Max());
+        walkCost = ThreadClock.CpuTime() - begin;
+        context.SpendSeldom(walkCost);
+    }
+
+    private CensusReading.DestinationRow LookUp(CollectContext context, PortSettings settings, CensusReading.DestinationRow row, bool isFullest)
+    {
+        double share = Held(row) / usable.Count;
+        int part = share >= NearlyFull && isFullest ? 1 : share >= Half ? MorePorts : FewPorts;
+        PortSample.Choose(usable, part, turn++, ports);
+        if (ports.Count == 0)
+        {
+            PortSample.Choose(usable, 1, 0, ports);
+        }
+
+        Array.Clear(counts);
+        Ask(socket =>
+        {
+            SocketLookup.Ask(
+                socket,
+                row.Key.Source,
+                row.Key.Address,
+                row.Key.Port,
+                row.Interface,
+                CollectionsMarshal.AsSpan(ports),
+                (ushort _, in SocketRecord found) =>
+                {
+                    // A port that nothing holds but that is listened on is answered with the listener.
+                    if (found.State != TcpState.Listen && found.RemotePort == row.Key.Port)
+                    {
+                        counts[EphemeralPorts.KindOf(found, settings.Reuse)]++;
+                    }
+                },
+                context.Answered);
+            return true;
+        });
+        ulong error = PortSample.ErrorOf(counts.Sum(), ports.Count, usable.Count);
+        double scale = usable.Count / (double)ports.Count;
+        return DestinationPorts.RowOf(row.Key, row.Interface, row.HaveTimestamps, Array.ConvertAll(counts, count => (long)Math.Round(count * scale))) with { Error = error, MayBeBound = row.MayBeBound, LikelyBound = row.LikelyBound };
+    }
+
+    private T Ask<T>(Func<NetlinkSocket, T> question)
+    {
+        try
+        {
+            return question(sockDiag ??= kernel.OpenSockDiag());
+        }
+        catch (KernelReadException)
+        {
+            // In the middle of an answer the socket is of no further use.
+            sockDiag?.Dispose();
+            sockDiag = null;
+            throw;
+        }
+    }
+}
