@@ -44,6 +44,9 @@ internal sealed record Input(string Collector, Fact Lack, Func<Observation, bool
 
     public static readonly Input SockStat = new("sockstat", new("reading"), seen => seen.SockStat is not null);
 
+    /// <summary>What processors dropped before any protocol saw it; a kernel whose files do not tell has nothing to read.</summary>
+    public static readonly Input Softnet = new("sockstat", new("reading"), seen => seen.SockStat is not null) { Rises = true };
+
     /// <summary>tcp_max_orphans and tcp_mem are the host's: other network namespaces than the first do not have them, and are judged without.</summary>
     public static readonly Input OrphanLimit = new("sockstat", new("orphan_limit"), seen => seen.SockStat is { } sockets && (sockets.MaxOrphans is not null || sockets.MaxTimeWait is not null));
 

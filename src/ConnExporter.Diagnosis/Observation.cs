@@ -206,6 +206,7 @@ internal sealed class Observation
         SettingCatalogue.FileMax => Text(Host.Descriptors?.Counts.Limit),
         SettingCatalogue.NrOpen => Text(Host.Descriptors?.HighestProcessLimit),
         SettingCatalogue.MaxOrphans => Text(Host.SockStat?.MaxOrphans),
+        SettingCatalogue.PacketBacklog => Text(Host.SockStat?.BacklogLimit),
         SettingCatalogue.MaxTimeWait => Text(SockStat?.MaxTimeWait),
         SettingCatalogue.ConntrackMax => Text(Conntrack?.Max ?? Host.Conntrack?.Max),
         SettingCatalogue.ConntrackBuckets => Text(Conntrack?.BucketCount ?? Host.Conntrack?.BucketCount),
@@ -300,6 +301,8 @@ internal sealed class Observation
         Memory.Count("conntrack.insert_failed", Conntrack?.Statistics?.InsertFailed, isNarrow: true);
         Memory.Count("conntrack.chains_too_long", Conntrack?.Statistics?.ChainsTooLong, isNarrow: true);
         Memory.Count("conntrack.clashes_resolved", Conntrack?.Statistics?.ClashesResolved, isNarrow: true);
+        Memory.Count(SoftnetDrops, SockStat?.Softnet?.Dropped, isNarrow: true);
+        Memory.Count(SoftnetSqueezes, SockStat?.Softnet?.Squeezed, isNarrow: true);
         foreach (NeighboursReading.Table table in Neighbours?.Tables ?? [])
         {
             Memory.Count(FullOf(table), table.Counts.TableFulls);
@@ -337,6 +340,12 @@ internal sealed class Observation
 
     /// <summary>The name that our own attempts to connect are remembered by that were counted as opened and not as failed.</summary>
     public const string UnansweredProbes = "probes without an answer";
+
+    /// <summary>The name that packets are remembered by which processors dropped before any protocol saw them.</summary>
+    public const string SoftnetDrops = "softnet.drops";
+
+    /// <summary>The name that it is remembered by how often a processor had packets left when its time was up.</summary>
+    public const string SoftnetSqueezes = "softnet.squeezes";
 
     /// <summary>The name that it is remembered by how often a table of neighbours had no room.</summary>
     public static string FullOf(NeighboursReading.Table table) => $"neighbours.{table.Family}.table_fulls";

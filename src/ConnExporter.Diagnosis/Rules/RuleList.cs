@@ -19,6 +19,7 @@ internal static class RuleList
         new NatPortsExhausting(),
         new ConntrackInsertionsFailing(),
         new NeighbourTableOverflowing(),
+        new SoftnetDropping(),
         new TcpMemoryPressure(),
         new OrphansExhausting(),
         new TimeWaitBucketOverflow(),

@@ -34,6 +34,7 @@ internal static class SettingCatalogue
     public const string ReceiveBuffer = "net.ipv4.tcp_rmem";
     public const string SendBuffer = "net.ipv4.tcp_wmem";
     public const string ReceiveBufferMax = "net.core.rmem_max";
+    public const string PacketBacklog = "net.core.netdev_max_backlog";
     public const string DatagramQueue = "net.unix.max_dgram_qlen";
     public const string TimeWaitRecycle = "net.ipv4.tcp_tw_recycle";
     public const string OldConntrackMax = "net.ipv4.ip_conntrack_max";
@@ -87,6 +88,7 @@ internal static class SettingCatalogue
         Own(ReceiveBuffer, SettingShape.Numbers),
         Own(SendBuffer, SettingShape.Numbers),
         Own(DatagramQueue, SettingShape.Number, new SettingDefault("10")),
+        Host(PacketBacklog, SettingShape.Number, new SettingDefault("1000")),
         Host(ReceiveBufferMax, SettingShape.Number, new SettingDefault("212992")),
         .. from family in (string[])["ipv4", "ipv6"]
            from level in (int[])[1, 2, 3]

@@ -22,7 +22,7 @@ internal static class SecondLook
 
     // No multiple of a second: such an interval runs from the first reading, not from the next whole second of the clock, and the whole look fits into a second.
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(800);
-    private static readonly string[] Counting = ["counters", "listeners", "conntrack", "neighbours", "udp", "unix"];
+    private static readonly string[] Counting = ["counters", "sockstat", "listeners", "conntrack", "neighbours", "udp", "unix"];
 
     /// <summary>The settings under which what counts is read again within a second or so, whatever the daemon's intervals are. Two readings are no matter of a share of the CPU.</summary>
     public static ExporterOptions ReadSoonAgain(ExporterOptions options)

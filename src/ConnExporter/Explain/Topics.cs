@@ -33,6 +33,7 @@ internal static class Topics
         Finding("time_wait_bucket_overflow", "time wait bucket table overflow", "TCPTimeWaitOverflow", "time wait bucket"),
         Finding("conntrack_exhausting", "nf_conntrack", "conntrack", "conntrack table", "连接跟踪", "连接跟踪表"),
         Finding("neighbour_table_overflowing"),
+        Finding("softnet_dropping", "softnet_stat", "packets dropped before any protocol"),
         Finding("conntrack_dropping", "nf_conntrack: table full", "ip_conntrack: table full", "table full, dropping packet", "nf_conntrack: table full, dropping packet", "early_drop", "conntrack * drop", "连接跟踪表满", "连接跟踪表已满"),
         Finding("conntrack_insertions_failing", "insert_failed", "chaintoolong", "chain_too_long", "clash_resolve", "resolv.conf", "single-request-reopen", "5 second DNS"),
         Finding("nat_ports_exhausting", "SNAT", "masquerade", "NAT ports", "NAT gateway", "SNAT port", "NAT 端口", "NAT 网关"),

@@ -24,7 +24,7 @@ internal static class Tables
         Observation[] seen = [.. Observation.Of(snapshot, at, new Thresholds(), _ => new Memory())];
         return
         [
-            Destinations(seen), Listeners(seen), Units(seen), Processes(seen[0]), Peers(seen), Namespaces(snapshot, seen[0]), Settings(seen), Collectors(snapshot, time),
+            Destinations(seen), Listeners(seen), Units(seen), Processes(seen[0]), Peers(seen), UdpPorts(seen), UnixListeners(seen), UnixReceivers(seen), Namespaces(snapshot, seen[0]), Settings(seen), Collectors(snapshot, time),
         ];
     }
 
@@ -117,6 +117,43 @@ internal static class Tables
                from row in one.Census!.Remotes
                orderby row.Inbound + row.Outbound descending
                select new object?[] { one.Netns, row.Remote, row.Inbound, row.Outbound },
+        ]);
+
+    private static Table UdpPorts(Observation[] seen) => new(
+        "udp_ports",
+        [Netns, Name("address"), Number("used_ratio"), Number("ports"), Number("usable_ports")],
+        [
+            .. from one in seen
+               where one.Udp is not null
+               from row in one.Udp!.Ports
+               let usable = one.Udp!.Usable
+               orderby row.InUse descending
+               select new object?[] { one.Netns, row.Address, usable is > 0 ? new Share(row.InUse / (double)usable) : null, row.InUse, usable },
+        ]);
+
+    private static Table UnixListeners(Observation[] seen) => new(
+        "unix_listeners",
+        [Netns, Name("name"), Number("accept_queue_ratio"), Number("accept_queue"), Number("accept_queue_limit"), Number("accept_queue_peak"), Number("full_seconds"), new("process"), new("unit"), Number("pid"), new("started_at")],
+        [
+            .. from one in seen
+               where one.Unix is not null
+               from row in one.Unix!.Listeners
+               let holder = row.Holding?.Server
+               select new object?[]
+               {
+                   one.Netns, row.Name, new Share(row.Queue / (row.Limit + 1.0)), row.Queue, row.Limit, row.Peak, row.FullTotal, holder?.Name, holder?.Unit, holder?.Pid, one.StartOf(holder?.StartTicks),
+               },
+        ]);
+
+    private static Table UnixReceivers(Observation[] seen) => new(
+        "unix_receivers",
+        [Netns, Name("name"), Number("unread_seconds"), new("full") { Texts = ["page.full.{0}"] }, new("process"), new("unit"), Number("pid"), new("started_at")],
+        [
+            .. from one in seen
+               where one.Unix is not null
+               from row in one.Unix!.Receivers
+               let holder = row.Holding?.Server
+               select new object?[] { one.Netns, row.Name, row.UnreadFor, row.IsFull switch { true => "yes", false => "no", null => "unknown" }, holder?.Name, holder?.Unit, holder?.Pid, one.StartOf(holder?.StartTicks) },
         ]);
 
     private static Table Namespaces(Snapshot snapshot, Observation own)

@@ -32,7 +32,7 @@ public class RemediesReadSettingsTests
         "net.netfilter.nf_conntrack_max", "net.netfilter.nf_conntrack_buckets", "fs.file-max", "fs.nr_open",
         "net.ipv4.neigh.default.gc_thresh1", "net.ipv4.neigh.default.gc_thresh2", "net.ipv4.neigh.default.gc_thresh3",
         "net.ipv6.neigh.default.gc_thresh1", "net.ipv6.neigh.default.gc_thresh2", "net.ipv6.neigh.default.gc_thresh3",
-        "net.core.rmem_max", "net.unix.max_dgram_qlen",
+        "net.core.rmem_max", "net.core.netdev_max_backlog", "net.unix.max_dgram_qlen",
     ];
 
     private static readonly string[] Lowered =
@@ -76,6 +76,7 @@ public class RemediesReadSettingsTests
         ["net.ipv4.tcp_rmem"] = "4096 131072 6291456",
         ["net.ipv4.tcp_wmem"] = "4096 16384 4194304",
         ["net.core.rmem_max"] = "212992",
+        ["net.core.netdev_max_backlog"] = "1000",
         ["net.unix.max_dgram_qlen"] = "10",
     };
 
@@ -427,7 +428,7 @@ public class RemediesReadSettingsTests
         var owner = new Owner("shop", "shop.service", ProcessId, 100);
         bench.Settings = new SettingsReading("self", values, new Version(6, 18), [.. SysctlConf.Parse("/etc/sysctl.conf", "net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.ip_conntrack_max = 5\nnet.ipv4.tcp_max_tw_buckets = 5000\n"u8)]);
         ulong? orphans = Number("net.ipv4.tcp_max_orphans");
-        bench.SockStat = new SockStatReading("self", new SockStat(InUse: 10, orphans ?? 0, TimeWait: 0, MemoryPages: 110_000), Limits(), orphans, Number("net.ipv4.tcp_max_tw_buckets"));
+        bench.SockStat = new SockStatReading("self", new SockStat(InUse: 10, orphans ?? 0, TimeWait: 0, MemoryPages: 110_000), Limits(), orphans, Number("net.ipv4.tcp_max_tw_buckets")) { Softnet = new SoftnetStat(1_000_000, ticks * 100, ticks), BacklogLimit = Number("net.core.netdev_max_backlog") };
         bench.Range(range.First, range.Last, reserved);
         bench.Ports = new PortsReading("self", range, bench.Ports!.Reserved) { BoundUdp = PortSet.Parse("", "1600,20000\n"u8) };
         bench.Descriptors = Number("fs.file-max") is { } files ? new DescriptorsReading(new FileCounts(files - (files / 50), files), Number("fs.nr_open")) : null;
