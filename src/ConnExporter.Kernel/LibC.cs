@@ -103,6 +103,13 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Control(int descriptor, int command);
 
+    /// <summary>capget(2) and capset(2), of the calling thread.</summary>
+    [LibraryImport("libc", EntryPoint = "capget", SetLastError = true)]
+    public static partial int CapGet(uint* header, uint* data);
+
+    [LibraryImport("libc", EntryPoint = "capset", SetLastError = true)]
+    public static partial int CapSet(uint* header, uint* data);
+
     [LibraryImport("libc", EntryPoint = "dup2", SetLastError = true)]
     public static partial int Duplicate(int descriptor, int target);
 

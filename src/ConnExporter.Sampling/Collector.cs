@@ -28,6 +28,9 @@ internal sealed record CollectorEntry(string Name, TimeSpan DefaultInterval, str
     /// <summary>How long its interval may become for the CPU budget's sake, as long as others have more patience; null where it is cheap, and keeps its interval as long as possible.</summary>
     public TimeSpan? Patience { get; init; }
 
+    /// <summary>Whether it walks over the sockets: its thread does so without CAP_NET_ADMIN, which only makes records longer.</summary>
+    public bool WalksSockets { get; init; }
+
     /// <summary>Whether it is on unless told otherwise.</summary>
     public bool IsDefault { get; init; } = true;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ConnExporter.Kernel;
+using ConnExporter.Kernel.Proc;
 using Serilog;
 
 namespace ConnExporter.Sampling;
@@ -41,6 +42,9 @@ internal sealed class CollectorThread
     }
 
     public string Name { get; }
+
+    /// <summary>See <see cref="CollectorEntry.WalksSockets"/>.</summary>
+    public bool WalksSockets { get; init; }
 
     /// <summary>The interval in force, which the budget may have stretched.</summary>
     public TimeSpan Interval => pace.Interval;
@@ -92,6 +96,11 @@ internal sealed class CollectorThread
 
     private void Run()
     {
+        if (WalksSockets)
+        {
+            Capabilities.DropNetAdminFromThread();
+        }
+
         while (!stopping)
         {
             long start = time.GetTimestamp();

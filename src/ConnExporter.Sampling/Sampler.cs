@@ -153,7 +153,7 @@ internal sealed class Sampler : BackgroundService
                 continue;
             }
 
-            var started = new CollectorThread(entry.Name, entry.Create(kernel, wanted), budget.Enter(interval, entry.Patience), store, time, log, durations?.Of(entry.Name));
+            var started = new CollectorThread(entry.Name, entry.Create(kernel, wanted), budget.Enter(interval, entry.Patience), store, time, log, durations?.Of(entry.Name)) { WalksSockets = entry.WalksSockets };
             if (!started.TryStart())
             {
                 Refuse(entry.Name, Outcome.Broken, "no thread can be started (TasksMax=, ulimit -u, kernel.threads-max)");

@@ -9,14 +9,14 @@ internal static class CollectorList
     public static ImmutableArray<CollectorEntry> All { get; } =
     [
         new("self", Seconds(5), "this process", (kernel, _) => new SelfCollector(kernel)),
-        new("states", Seconds(5), "TCP sockets by state (walks the socket table)", (kernel, _) => new StatesCollector(kernel)) { Patience = Seconds(55) },
+        new("states", Seconds(5), "TCP sockets by state (walks the socket table)", (kernel, _) => new StatesCollector(kernel)) { Patience = Seconds(55), WalksSockets = true },
         new("listeners", Seconds(1), "accept queues and drops of each listener", (kernel, _) => new ListenersCollector(kernel)),
         new("counters", Seconds(1), "TCP counters of snmp and netstat", (kernel, _) => new CountersCollector(kernel)),
         new("sockstat", Seconds(1), "orphans, TCP memory and their limits; packets dropped before any protocol saw them", (kernel, _) => new SockStatCollector(kernel)),
         new("ports", Seconds(15), "the ephemeral port range and what is reserved of it", (kernel, _) => new PortsCollector(kernel)),
-        new("census", Seconds(15), "who holds the sockets: destinations, listeners, units, peers (walks all sockets)", (kernel, options) => new CensusCollector(kernel, options.Census)) { Patience = Seconds(300) },
-        new("lookup", Seconds(15), "ephemeral ports of the fullest destinations between two censuses (looks up single sockets)", (kernel, _) => new PortLookupCollector(kernel)),
-        new("udp", Seconds(15), "UDP sockets: ports by local address and who holds them, drops, counters (walks the UDP sockets)", (kernel, options) => new UdpCollector(kernel, options.Census)) { Patience = Seconds(120) },
+        new("census", Seconds(15), "who holds the sockets: destinations, listeners, units, peers (walks all sockets)", (kernel, options) => new CensusCollector(kernel, options.Census)) { Patience = Seconds(300), WalksSockets = true },
+        new("lookup", Seconds(15), "ephemeral ports of the fullest destinations between two censuses (looks up single sockets)", (kernel, _) => new PortLookupCollector(kernel)) { WalksSockets = true },
+        new("udp", Seconds(15), "UDP sockets: ports by local address and who holds them, drops, counters (walks the UDP sockets)", (kernel, options) => new UdpCollector(kernel, options.Census)) { Patience = Seconds(120), WalksSockets = true },
         new("unix", Seconds(1), "queues of Unix sockets: connections that wait at listeners, datagrams that nobody reads", (kernel, options) => new UnixCollector(kernel, options.Census)),
         new("conntrack", Seconds(1), "connection tracking table and its counters", (kernel, _) => new ConntrackCollector(kernel)),
         new("neighbours", Seconds(1), "the host's tables of neighbours (ARP, IPv6)", (kernel, _) => new NeighboursCollector(kernel)),
