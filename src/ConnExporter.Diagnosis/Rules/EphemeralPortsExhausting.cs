@@ -129,7 +129,7 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
 
         yield return new Remedy("reuse_connections", RemedyKind.Application);
         yield return new Remedy("more_addresses", RemedyKind.Room) { Values = [("usable", (ulong)instance.Limit)], Buys = instance.TimeWonBy(instance.Limit * 2) };
-        foreach (Remedy reuse in timeWaitMatters ? TimeWaitStorm.ReuseOf(seen, row!.TimeWait, instance.TimeWonBy(instance.Limit + row.TimeWait)) : [])
+        foreach (Remedy reuse in timeWaitMatters ? TimeWaitStorm.ReuseOf(seen, row!.TimeWait) : [])
         {
             yield return reuse;
         }

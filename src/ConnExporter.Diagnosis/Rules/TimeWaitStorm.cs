@@ -54,10 +54,10 @@ internal sealed class TimeWaitStorm() : Rule("time_wait_storm", Severity.Info, S
 
     private static IEnumerable<Fact> Length(Observation seen) => LengthOf(seen) is { } length ? [new Fact("time_wait_length", ("length", length))] : [];
 
-    /// <summary>Lets connect() take over TIME_WAIT.</summary>
+    /// <summary>Lets connect() take over TIME_WAIT. How much time that buys is not told: ports then come back at the rate at which connections close.</summary>
     /// <returns>None where it may already.</returns>
-    public static IEnumerable<Remedy> ReuseOf(Observation seen, ulong waiting, TimeSpan? buys = null) => HostCommand.Change(
-        new Remedy("reuse_time_wait", RemedyKind.Reuse) { Values = [("waiting", waiting)], Buys = buys },
+    public static IEnumerable<Remedy> ReuseOf(Observation seen, ulong waiting) => HostCommand.Change(
+        new Remedy("reuse_time_wait", RemedyKind.Reuse) { Values = [("waiting", waiting)] },
         seen.NumberOf(SettingCatalogue.Timestamps) > 0 ? null : HostCommand.Set(seen, SettingCatalogue.Timestamps, 1),
         HostCommand.Set(seen, SettingCatalogue.TimeWaitReuse, 1));
 
