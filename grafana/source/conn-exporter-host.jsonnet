@@ -8,7 +8,7 @@ local join = 'on (job, instance, netns, resource) group_left (resource_instance,
 l.dashboard(
   'conn-exporter-host',
   'Connections: one host',
-  'What TCP connections run out of on this host, from top to bottom: what, who, when, and what to do.',
+  'What connections run out of on this host, TCP, UDP and Unix, from top to bottom: what, who, when, and what to do.',
   [
     l.chooseDatasource,
     l.choose('job', 'Job', 'label_values(conn_exporter_build_info, job)'),
@@ -43,6 +43,7 @@ l.dashboard(
     ), 12, 8],
     [l.lines('Ephemeral ports by destination', 'Ports that cannot be handed out again towards it; the limit is for each destination.', 'short', [
       ['topk(10, sum by (netns, source, destination, port) (conn_ephemeral_destination_ports{' + here + ', kind!="reusable_time_wait"}))', '{{source}} → {{destination}}:{{port}} {{netns}}'],
+      ['topk(10, sum by (source, destination, port) (conn_port_lookup_destination_ports{' + host + '}))', '{{source}} → {{destination}}:{{port}} since the census'],
       ['min(conn_ephemeral_ports_usable{' + here + '})', 'limit'],
     ]), 12, 8],
     [l.lines('Sockets by unit', 'systemd units and containers.', 'short', [['topk(10, sum by (unit) (conn_unit_sockets{' + here + '}))', '{{unit}}']]), 12, 8],
@@ -102,6 +103,33 @@ l.dashboard(
       ['conn_file_descriptors{' + host + '}', 'open'],
       ['conn_file_descriptors_limit{' + host + '}', 'limit'],
     ]), 12, 8],
+
+    [l.row('UDP, Unix sockets, and what comes before TCP'), 24, 1],
+    [l.lines('UDP ports by local address', 'Ports that are taken from who binds to the address; 0.0.0.0 and :: are those that choose none.', 'short', [
+      ['topk(10, conn_udp_ports_in_use{' + here + '})', '{{address}} {{netns}}'],
+      ['min(conn_ephemeral_ports_usable{' + here + '})', 'limit'],
+    ]), 12, 8],
+    [l.lines('UDP sockets by unit', 'systemd units and containers.', 'short', [['topk(10, sum by (unit) (conn_udp_unit_sockets{' + here + '}))', '{{unit}}']]), 12, 8],
+    [l.lines('UDP errors', 'Datagrams a second; by socket where its own count tells.', 'cps', [
+      ['sum by (family, reason) (rate(conn_udp_errors_total{' + here + '}[$__rate_interval])) > 0', '{{family}} {{reason}}'],
+      ['topk(5, rate(conn_udp_socket_drops_total{' + here + '}[$__rate_interval])) > 0', '{{address}}:{{port}} {{netns}}'],
+    ]), 12, 8],
+    [l.lines('Accept queues of Unix sockets', 'Highest of the last 60 s against its room, which is the backlog and one more.', 'percentunit', [
+      ['topk(10, conn_unix_listener_queue_peak{' + here + '} / (conn_unix_listener_queue_limit{' + here + '} + 1))', '{{name}} {{netns}}'],
+    ], l.ratioSteps, max=1), 12, 8],
+    [l.lines('Unix sockets that take nothing', 'Share of the time at which a listener was seen full; 1 for a receiver of datagrams that is.', 'percentunit', [
+      ['topk(10, rate(conn_unix_listener_full_seconds_total{' + here + '}[$__rate_interval])) > 0', '{{name}} {{netns}}'],
+      ['conn_unix_receiver_full{' + here + '} == 1', '{{name}} {{netns}}'],
+    ], max=1), 12, 8],
+    [l.lines('Neighbours', 'Entries of the tables of the whole host against gc_thresh3.', 'short', [
+      ['conn_neighbour_entries{' + host + '}', '{{family}}'],
+      ['conn_neighbour_entries_limit{' + host + '}', 'limit {{family}}'],
+    ]), 12, 8],
+    [l.lines('Before any protocol', 'Packets a second that a full backlog dropped, and times that a processor had packets left.', 'cps', [
+      ['rate(conn_softnet_drops_total{' + host + '}[$__rate_interval])', 'dropped'],
+      ['rate(conn_softnet_squeezes_total{' + host + '}[$__rate_interval])', 'squeezed'],
+    ]), 12, 8],
+    [l.lines('Connections of the instance', 'Against the limit that was given (--limits.connections).', 'percentunit', [['conn_resource_used_ratio{' + host + ', resource="instance_connections"}', 'used']], l.ratioSteps, max=1), 12, 8],
 
     [l.row('The exporter itself'), 24, 1],
     [l.rows('Collectors', 'What is not ok is left out of the graphs.', 'none', 'conn_collector_outcome{' + host + '} == 1', ['collector', 'outcome'], 'holds'), 8, 8],
