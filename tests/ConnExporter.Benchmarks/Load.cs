@@ -12,6 +12,9 @@ internal sealed class Load : IDisposable
     /// <summary>ESTABLISHED sockets, as many as memory permits.</summary>
     public static Load Sockets(TestNamespace place, int count, int peers = 1) => Start(place, "repair", "--count", $"{count}", "--peers", $"{peers}");
 
+    /// <summary>ESTABLISHED sockets towards one address, from as many ports of one other.</summary>
+    public static Load Destination(TestNamespace place, int count, string address) => Start(place, "repair", "--count", $"{count}", "--peer-base", address);
+
     /// <summary>Sockets that nobody closes although their peers have.</summary>
     public static Load CloseWait(TestNamespace place, int count) => Start(place, "mix", "--close-wait", $"{count}", "--families", "v4");
 

@@ -20,6 +20,7 @@ internal static class Suite
         Idle.Part,
         Sizes.Part,
         Peers.Part,
+        Lookups.Part,
         Mixed.Part,
         Descriptors.Part,
         Listeners.Part,
