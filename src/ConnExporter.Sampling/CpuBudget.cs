@@ -22,6 +22,9 @@ internal sealed class CpuBudget
     private readonly Lock gate = new();
     private readonly TimeProvider time;
     private readonly CpuLedger ledger = new();
+
+    // What of it first samples took that others do not.
+    private readonly CpuLedger starting = new();
     private ImmutableArray<Pace> paces = [];
     private double share;
     private bool isStrict = true;
@@ -54,6 +57,7 @@ internal sealed class CpuBudget
                 {
                     share = value;
                     ledger.Clear();
+                    starting.Clear();
                     Spread();
                 }
             }
@@ -101,6 +105,11 @@ internal sealed class CpuBudget
         lock (gate)
         {
             ledger.Add(Clock, cpu);
+            if (!pace.HasSampled)
+            {
+                starting.Add(Clock, seldom);
+            }
+
             TimeSpan usual = cpu - seldom;
             pace.Cost = pace.HasSampled || usual > Allowance / FirstShare ? usual * Margin : TimeSpan.Zero;
             pace.HasSampled = true;
@@ -112,7 +121,8 @@ internal sealed class CpuBudget
     {
         lock (gate)
         {
-            return ledger.Spent(Clock) + cpu <= Allowance;
+            // A start is dear, and what is not of every sample is done because something may be wrong.
+            return ledger.Spent(Clock) - starting.Spent(Clock) + cpu <= Allowance;
         }
     }
 

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using ConnExporter.Kernel.Cgroups;
 using ConnExporter.Kernel.Netlink;
 using ConnExporter.Kernel.Sources;
-using ConnExporter.Sampling.Census;
 using ConnExporter.Sampling.Holders;
 
 namespace ConnExporter.Sampling.Collectors;

@@ -92,6 +92,25 @@ public sealed class CpuBudgetTests
         pace.Interval.ShouldBeGreaterThan(TimeSpan.FromSeconds(1));
     }
 
+    // 3 s in five minutes.
+    [Fact]
+    public void What_is_not_of_every_sample_is_spent_and_not_expected_again()
+    {
+        CpuBudget.Pace pace = new CpuBudget(0.01, time).Enter(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(300));
+
+        pace.Spend(TimeSpan.FromSeconds(2), seldom: TimeSpan.FromSeconds(1.5));
+
+        pace.Cost.ShouldBe(TimeSpan.FromSeconds(0.5) * 1.125);
+        pace.Admits(TimeSpan.FromSeconds(2.5)).ShouldBeTrue("a start is dear");
+        pace.Admits(TimeSpan.FromSeconds(2.6)).ShouldBeFalse();
+
+        pace.Spend(TimeSpan.FromSeconds(2), seldom: TimeSpan.FromSeconds(1.5));
+
+        pace.Cost.ShouldBe(TimeSpan.FromSeconds(0.5) * 1.125);
+        pace.Admits(TimeSpan.FromSeconds(0.5)).ShouldBeTrue();
+        pace.Admits(TimeSpan.FromSeconds(0.6)).ShouldBeFalse("what was spent so counts");
+    }
+
     [Fact]
     public void Another_budget_begins_with_a_clean_ledger()
     {

@@ -15,7 +15,7 @@ public sealed class SocketLookupTests : IDisposable
     public void Dispose() => kernel.Dispose();
 
     [Fact]
-    public void Each_port_is_a_question_of_its_own_and_those_that_are_there_are_told()
+    public async Task Each_port_is_a_question_of_its_own_and_those_that_are_there_are_told()
     {
         List<(ushort, TcpState)> found = [];
         ushort[] ports = [.. Enumerable.Range(20000, 100).Select(port => (ushort)port)];
@@ -45,7 +45,7 @@ public sealed class SocketLookupTests : IDisposable
             }
         }
 
-        asking.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue();
+        await asking.WaitAsync(TimeSpan.FromSeconds(10));
         found.Select(one => (int)one.Item1).ShouldBe(Enumerable.Range(2000, 10).Select(ten => ten * 10));
         found.ShouldAllBe(one => one.Item2 == TcpState.TimeWait);
     }
@@ -53,15 +53,14 @@ public sealed class SocketLookupTests : IDisposable
     [Theory]
     [InlineData(1, 13, FailureKind.Denied)]
     [InlineData(2, 2, FailureKind.Broken)]
-    public void A_refusal_and_an_answer_to_something_else_end_it(uint behind, int errno, FailureKind kind)
+    public async Task A_refusal_and_an_answer_to_something_else_end_it(uint behind, int errno, FailureKind kind)
     {
-        var asking = Task.Run(() => Should.Throw<KernelReadException>(() => SocketLookup.Ask(kernel.Socket, Local, Remote, 443, 0, [20000], (ushort _, in SocketRecord _) => { })).Kind);
+        Task<FailureKind> asking = Task.Run(() => Should.Throw<KernelReadException>(() => SocketLookup.Ask(kernel.Socket, Local, Remote, 443, 0, [20000], (ushort _, in SocketRecord _) => { })).Kind);
 
         uint sequence = BinaryPrimitives.ReadUInt32LittleEndian(Received().AsSpan(8));
         kernel.Answer(Support.Netlink.Verdict(Support.Netlink.Error, sequence + behind - 1, errno));
 
-        asking.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue();
-        asking.Result.ShouldBe(kind);
+        (await asking.WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe(kind);
     }
 
     private byte[] Received()
