@@ -71,7 +71,7 @@ internal sealed class FindingTracker(Rule rule, string netns)
     {
         firstLook ??= now;
         (this.newest, lastNow, lastAt) = (newest, now, at);
-        TimeSpan mustLast = Rule.MustLast ? thresholds.For : TimeSpan.Zero;
+        TimeSpan mustLast = Rule.MustLast && newest?.IsUsedUp != true ? thresholds.For : TimeSpan.Zero;
         Severity? reached = null;
         for (int severity = 0; severity < reachedAt.Length; severity++)
         {

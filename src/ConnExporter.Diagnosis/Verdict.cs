@@ -17,6 +17,9 @@ internal sealed record Verdict(Severity Severity, string Instance)
     /// <summary>Whether every port of the range is reserved: the title says so.</summary>
     public bool IsReserved { get; init; }
 
+    /// <summary>Whether all of it is proven to be gone: that need not last to be a finding.</summary>
+    public bool IsUsedUp { get; init; }
+
     /// <summary>The key of the title of a finding.</summary>
     public string TitleOf(string finding) => $"finding.{finding}.title{(IsUnproven ? "_unproven" : IsUnaccepted ? "_unaccepted" : IsReserved ? "_reserved" : "")}";
 

@@ -45,6 +45,7 @@ internal sealed class EphemeralPortsBlockedByBind() : Rule("ephemeral_ports_bloc
         return new Verdict(severity, ResourceInstance.Host)
         {
             IsUnproven = proven is null,
+            IsUsedUp = census.Anybody == PortAnswer.None,
             Evidence = [.. Evidence(census, ports, proven is null, known)],
             Holders = severity == Severity.Info ? [] : [.. Binders(census)],
             Remedies =
@@ -60,6 +61,7 @@ internal sealed class EphemeralPortsBlockedByBind() : Rule("ephemeral_ports_bloc
     private static Verdict AllReserved(Observation seen, PortsReading ports) => new(Severity.Critical, ResourceInstance.Host)
     {
         IsReserved = true,
+        IsUsedUp = true,
         Evidence = [new Fact("ports_all_reserved", ("range", $"{ports.Range.First}–{ports.Range.Last}"), ("count", (ulong)ports.Range.Count))],
         Remedies =
         [

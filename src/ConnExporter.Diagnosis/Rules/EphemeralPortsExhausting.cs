@@ -25,6 +25,7 @@ internal sealed class EphemeralPortsExhausting() : ExhaustingRule("ephemeral_por
         return new Verdict(severity, instance.Name)
         {
             IsUnproven = !HasFailed(seen, instance) && instance.UsedRatio < seen.Thresholds.WarningRatio - Shares.Hysteresis && instance.Exhaustion is null,
+            IsUsedUp = instance.UsedRatio >= 1,
             Evidence = [.. UsedAndForecast("ports_of_destination", instance), .. row is null ? [] : SymptomProof.OfPort(seen, row.Port), .. Kinds(seen, row), .. Unproven(instance, row)],
             Holders = holders.IsEmpty && instance.Holder is { } holder ? [holder] : holders,
             Remedies = InOrder(Remedies(seen, severity, instance, row)),

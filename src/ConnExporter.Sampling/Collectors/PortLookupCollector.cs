@@ -28,6 +28,7 @@ internal sealed class PortLookupCollector : Collector
     private static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(16);
     private static readonly TimeSpan Old = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan BetweenWalks = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan BetweenCounts = TimeSpan.FromSeconds(60);
 
     private readonly KernelSource kernel;
     private readonly PortSettingsSource portSettings;
@@ -45,6 +46,7 @@ internal sealed class PortLookupCollector : Collector
     private (long At, ulong Most)? walked;
     private TimeSpan walkCost;
     private ulong walks;
+    private (Destination Key, long At)? counted;
     private int turn;
 
     /// <summary>Looks into the network namespace that the kernel is read in.</summary>
@@ -90,8 +92,22 @@ internal sealed class PortLookupCollector : Collector
             most = MostElsewhere(census, countedAt);
         }
 
-        last = [.. Wanted(census).Select((row, i) => LookUp(context, settings, row, isFullest: i == 0)).OrderByDescending(Held)];
-        return new PortLookupReading { Destinations = last, Sightings = holders.Of(context, census, last, Half * usable.Count), MostElsewhere = most, SampledWalks = walks };
+        CensusReading.DestinationRow[] wanted = [.. Wanted(census)];
+        ImmutableArray<CensusReading.DestinationRow>.Builder rows = ImmutableArray.CreateBuilder<CensusReading.DestinationRow>(wanted.Length);
+        holders.Begin();
+        foreach (CensusReading.DestinationRow row in wanted)
+        {
+            rows.Add(LookUp(context, settings, row, isFullest: rows.Count == 0));
+        }
+
+        last = rows.MoveToImmutable();
+        return new PortLookupReading
+        {
+            Destinations = [.. last.OrderByDescending(Held)],
+            Sightings = last is [{ } fullest, ..] && Held(fullest) >= Half * usable.Count ? holders.Of(context, census, fullest) : [],
+            MostElsewhere = most,
+            SampledWalks = walks,
+        };
     }
 
     public override void Close()
@@ -150,7 +166,8 @@ internal sealed class PortLookupCollector : Collector
     private CensusReading.DestinationRow LookUp(CollectContext context, PortSettings settings, CensusReading.DestinationRow row, bool isFullest)
     {
         double share = Held(row) / usable.Count;
-        int part = share >= NearlyFull && isFullest ? 1 : share >= Half ? MorePorts : FewPorts;
+        TimeSpan begin = ThreadClock.CpuTime();
+        int part = share >= NearlyFull && isFullest && MayCount(context, row.Key) ? 1 : share >= Half ? MorePorts : FewPorts;
         PortSample.Choose(usable, part, turn++, ports);
         if (ports.Count == 0)
         {
@@ -173,14 +190,35 @@ internal sealed class PortLookupCollector : Collector
                     if (found.State != TcpState.Listen && found.RemotePort == row.Key.Port)
                     {
                         counts[EphemeralPorts.KindOf(found, settings.Reuse)]++;
+                        if (isFullest)
+                        {
+                            holders.Note(found);
+                        }
                     }
                 },
                 context.Answered);
             return true;
         });
+        if (part == 1)
+        {
+            context.SpendSeldom(ThreadClock.CpuTime() - begin);
+        }
+
         ulong error = PortSample.ErrorOf(counts.Sum(), ports.Count, usable.Count);
         double scale = usable.Count / (double)ports.Count;
         return DestinationPorts.RowOf(row.Key, row.Interface, row.HaveTimestamps, Array.ConvertAll(counts, count => (long)Math.Round(count * scale))) with { Error = error, MayBeBound = row.MayBeBound, LikelyBound = row.LikelyBound };
+    }
+
+    // Each port once, as it is about to be found short, and once a minute from then on: a sixteenth tells how it goes on.
+    private bool MayCount(CollectContext context, Destination key)
+    {
+        if (counted is { } before && before.Key == key && context.Time.GetElapsedTime(before.At) < BetweenCounts)
+        {
+            return false;
+        }
+
+        counted = (key, context.Time.GetTimestamp());
+        return true;
     }
 
     private T Ask<T>(Func<NetlinkSocket, T> question)

@@ -16,9 +16,6 @@ internal sealed record Sighting(uint Inode, uint User, Cgroup? Cgroup, Owner? Ow
 {
     /// <summary>The unit, from the process or from the cgroup; null where neither is known.</summary>
     public string? Unit => Owner?.Unit ?? Cgroup?.Unit;
-
-    /// <summary>The id of its cgroup; 0 where cgroups do not tell.</summary>
-    public ulong CgroupId => Cgroup?.Id ?? 0;
 }
 
 /// <summary>
