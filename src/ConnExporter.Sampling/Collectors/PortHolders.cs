@@ -16,11 +16,12 @@ internal sealed class PortHolders(KernelSource kernel) : IDisposable
 {
     // Sockets whose process is looked for.
     private const int MostSamples = 64;
+    private const int Links = 60_000;
     private static readonly TimeSpan AgainAfter = TimeSpan.FromMinutes(1);
 
     // One dump, which walks over all sockets of the host.
     private static readonly TimeSpan WatchCost = TimeSpan.FromMilliseconds(300);
-    private static readonly TimeSpan ImproveCost = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan ImproveCost = TimeSpan.FromMilliseconds(250);
     private readonly CgroupTree cgroups = new(kernel.Proc, kernel.SysRoot, kernel.Pods);
     private readonly Wanted wanted = new();
     private readonly List<Sample> samples = [];
@@ -28,14 +29,23 @@ internal sealed class PortHolders(KernelSource kernel) : IDisposable
     private SocketOwners? owners;
     private ImmutableArray<CensusReading.SightingRow> caught = [];
     private long? caughtAt;
+    private bool isNoting;
 
-    /// <summary>Starts a look at the fullest destination.</summary>
-    public void Begin() => samples.Clear();
+    /// <summary>Starts a look at a destination.</summary>
+    /// <param name="matters">Whether its holders are asked for: then its sockets are noted, and otherwise those of the last one stay.</param>
+    public void Begin(bool matters)
+    {
+        isNoting = matters;
+        if (matters)
+        {
+            samples.Clear();
+        }
+    }
 
     /// <summary>Takes note of one of its sockets.</summary>
     public void Note(in SocketRecord socket)
     {
-        if (socket.Inode != 0 && samples.Count < MostSamples)
+        if (isNoting && socket.Inode != 0 && samples.Count < MostSamples)
         {
             samples.Add(new Sample(socket.Inode, socket.User, socket.TryGetCgroup(out ulong cgroup) ? cgroup : 0));
         }
@@ -77,10 +87,10 @@ internal sealed class PortHolders(KernelSource kernel) : IDisposable
             }
         }
 
-        // As long as some are unknown, a little each time.
+        // As long as some are unknown, more than a census reads: a destination is about to be lost.
         if (wanted.Sockets > 0 && context.Admits(ImproveCost))
         {
-            owners.Improve(wanted, SocketOwners.DefaultBudget, context.Answered);
+            owners.Improve(wanted, Links, context.Answered);
         }
 
         cgroups.BeginRound();

@@ -29,6 +29,7 @@ internal sealed class PortLookupCollector : Collector
     private static readonly TimeSpan Old = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan BetweenWalks = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan BetweenCounts = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CountCost = TimeSpan.FromMilliseconds(100);
 
     private readonly KernelSource kernel;
     private readonly PortSettingsSource portSettings;
@@ -94,7 +95,6 @@ internal sealed class PortLookupCollector : Collector
 
         CensusReading.DestinationRow[] wanted = [.. Wanted(census)];
         ImmutableArray<CensusReading.DestinationRow>.Builder rows = ImmutableArray.CreateBuilder<CensusReading.DestinationRow>(wanted.Length);
-        holders.Begin();
         foreach (CensusReading.DestinationRow row in wanted)
         {
             rows.Add(LookUp(context, settings, row, isFullest: rows.Count == 0));
@@ -166,15 +166,33 @@ internal sealed class PortLookupCollector : Collector
     private CensusReading.DestinationRow LookUp(CollectContext context, PortSettings settings, CensusReading.DestinationRow row, bool isFullest)
     {
         double share = Held(row) / usable.Count;
+        bool mayBeShort = isFullest && share >= NearlyFull;
+        int part = mayBeShort && MayCount(context, row.Key) ? 1 : share >= Half ? MorePorts : FewPorts;
+        Count(context, settings, row, part, isFullest);
+
+        // A part of which every port is taken is no proof that all are.
+        if (part != 1 && isFullest && counts.Sum() == ports.Count && context.Admits(CountCost))
+        {
+            Count(context, settings, row, 1, isFullest);
+        }
+
+        ulong error = PortSample.ErrorOf(counts.Sum(), ports.Count, usable.Count);
+        double scale = usable.Count / (double)ports.Count;
+        return DestinationPorts.RowOf(row.Key, row.Interface, row.HaveTimestamps, Array.ConvertAll(counts, count => (long)Math.Round(count * scale))) with { Error = error, MayBeBound = row.MayBeBound, LikelyBound = row.LikelyBound };
+    }
+
+    private void Count(CollectContext context, PortSettings settings, CensusReading.DestinationRow row, int part, bool isFullest)
+    {
         TimeSpan begin = ThreadClock.CpuTime();
-        int part = share >= NearlyFull && isFullest && MayCount(context, row.Key) ? 1 : share >= Half ? MorePorts : FewPorts;
         PortSample.Choose(usable, part, turn++, ports);
         if (ports.Count == 0)
         {
+            // A range of a few ports has parts without any.
             PortSample.Choose(usable, 1, 0, ports);
         }
 
         Array.Clear(counts);
+        holders.Begin(isFullest);
         Ask(socket =>
         {
             SocketLookup.Ask(
@@ -190,10 +208,7 @@ internal sealed class PortLookupCollector : Collector
                     if (found.State != TcpState.Listen && found.RemotePort == row.Key.Port)
                     {
                         counts[EphemeralPorts.KindOf(found, settings.Reuse)]++;
-                        if (isFullest)
-                        {
-                            holders.Note(found);
-                        }
+                        holders.Note(found);
                     }
                 },
                 context.Answered);
@@ -203,10 +218,6 @@ internal sealed class PortLookupCollector : Collector
         {
             context.SpendSeldom(ThreadClock.CpuTime() - begin);
         }
-
-        ulong error = PortSample.ErrorOf(counts.Sum(), ports.Count, usable.Count);
-        double scale = usable.Count / (double)ports.Count;
-        return DestinationPorts.RowOf(row.Key, row.Interface, row.HaveTimestamps, Array.ConvertAll(counts, count => (long)Math.Round(count * scale))) with { Error = error, MayBeBound = row.MayBeBound, LikelyBound = row.LikelyBound };
     }
 
     // Each port once, as it is about to be found short, and once a minute from then on: a sixteenth tells how it goes on.
