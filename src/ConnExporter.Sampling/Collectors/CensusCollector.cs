@@ -39,7 +39,9 @@ internal sealed class CensusCollector : Collector
     private readonly PeerRows peers;
     private readonly HolderRows holderRows;
     private readonly Pauses pauses;
+    private readonly ActiveOpens activeOpens;
     private int walks;
+    private ulong? opensBefore;
 
     /// <summary>A census of the network namespace that the kernel is read in.</summary>
     /// <param name="kernel">The kernel.</param>
@@ -50,6 +52,7 @@ internal sealed class CensusCollector : Collector
         this.kernel = kernel;
         this.options = options;
         sockets = new SocketSource(kernel);
+        activeOpens = new ActiveOpens(kernel);
         pauses = new Pauses(sleeps: names && !options.AllAtOnce);
         portSettings = new PortSettingsSource(kernel);
         cgroups = new CgroupTree(kernel.Proc, kernel.SysRoot, kernel.Pods);
@@ -80,6 +83,7 @@ internal sealed class CensusCollector : Collector
     public override void Close()
     {
         sockets.Dispose();
+        activeOpens.Dispose();
         portSettings.Dispose();
         holders?.Dispose();
         watch?.Dispose();
@@ -173,6 +177,7 @@ internal sealed class CensusCollector : Collector
     {
         census.Begin(settings.Range, settings.Reserved, settings.Reuse, withBound);
         holders?.Begin();
+        opensBefore = activeOpens.Read();
         pauses.Begin();
     }
 
@@ -231,6 +236,7 @@ internal sealed class CensusCollector : Collector
             Namespace = context.Namespace,
             States = StatesSeen(),
             IsFromTables = sockets.Missing is not null,
+            ActiveOpens = opensBefore,
             Inbound = census.Totals.Inbound,
             Outbound = census.Totals.Outbound,
             Listening = census.Totals.Listening,

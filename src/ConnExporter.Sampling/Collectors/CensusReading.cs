@@ -16,6 +16,9 @@ internal sealed class CensusReading : Reading
     /// <summary>Whether it was made from /proc/net/tcp and tcp6: without cgroups, bound sockets and ages.</summary>
     public bool IsFromTables { get; init; }
 
+    /// <summary><c>Tcp: ActiveOpens</c> before the walk began; null where it was not read.</summary>
+    public ulong? ActiveOpens { get; init; }
+
     public required ulong Inbound { get; init; }
 
     public required ulong Outbound { get; init; }

@@ -78,9 +78,6 @@ internal sealed class CountersReading : Reading
     public IEnumerable<(string KernelName, ulong? Value)> All =>
         Tcp.Zip(tcp).Concat(TcpExt.Zip(tcpExt));
 
-    /// <summary>One counter by the kernel's name; null where this kernel does not tell.</summary>
-    public ulong? Of(string kernelName) => All.First(counter => counter.KernelName == kernelName).Value;
-
     /// <summary>Differs, as good as always, when any counter does.</summary>
     public int Fingerprint
     {

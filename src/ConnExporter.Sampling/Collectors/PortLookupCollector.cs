@@ -34,7 +34,7 @@ internal sealed class PortLookupCollector : Collector
     private readonly KernelSource kernel;
     private readonly PortSettingsSource portSettings;
     private readonly UsablePorts usable = new();
-    private readonly OpensHistory opens = new();
+    private readonly ActiveOpens activeOpens;
     private readonly SampledWalk walk = new();
     private readonly Pauses pauses = new(sleeps: true);
     private readonly List<ushort> ports = [];
@@ -44,7 +44,7 @@ internal sealed class PortLookupCollector : Collector
     private ImmutableArray<CensusReading.DestinationRow> last = [];
     private ImmutableArray<CensusReading.DestinationRow> found = [];
     private CensusReading? walkedAfter;
-    private (long At, ulong Most)? walked;
+    private (long At, ulong Most, ulong? Opens)? walked;
     private TimeSpan walkCost;
     private ulong walks;
     private (Destination Key, long At)? counted;
@@ -56,6 +56,7 @@ internal sealed class PortLookupCollector : Collector
     {
         this.kernel = kernel;
         portSettings = new PortSettingsSource(kernel);
+        activeOpens = new ActiveOpens(kernel);
         holders = new PortHolders(kernel);
     }
 
@@ -63,11 +64,6 @@ internal sealed class PortLookupCollector : Collector
     {
         PortSettings settings = portSettings.Read(context);
         usable.Set(settings.Range, settings.Reserved);
-        if (context.Newest<CountersReading>() is { } counters)
-        {
-            opens.Add(counters.State.LastSuccessTimestamp, counters.Reading.Of("ActiveOpens"));
-        }
-
         if (context.Newest<CensusReading>() is not { Reading: { IsFromTables: false } census, State: { } state } || usable.Count == 0)
         {
             return Nothing(most: null);
@@ -83,14 +79,14 @@ internal sealed class PortLookupCollector : Collector
         if (context.Time.GetElapsedTime(countedAt) < FreshFor)
         {
             last = [];
-            return Nothing(MostElsewhere(census, countedAt));
+            return Nothing(MostElsewhere(census));
         }
 
-        ulong? most = MostElsewhere(census, countedAt);
+        ulong? most = MostElsewhere(census);
         if (most >= NearlyFull * usable.Count && context.Time.GetElapsedTime(countedAt) >= Old && (walked is not { } before || context.Time.GetElapsedTime(before.At) >= BetweenWalks) && context.Admits(walkCost))
         {
             Walk(context, settings, census);
-            most = MostElsewhere(census, countedAt);
+            most = MostElsewhere(census);
         }
 
         CensusReading.DestinationRow[] wanted = [.. Wanted(census)];
@@ -115,6 +111,7 @@ internal sealed class PortLookupCollector : Collector
         sockDiag?.Dispose();
         sockDiag = null;
         portSettings.Dispose();
+        activeOpens.Dispose();
         holders.Dispose();
     }
 
@@ -129,9 +126,10 @@ internal sealed class PortLookupCollector : Collector
         .OrderByDescending(Held).DistinctBy(row => row.Key).Take(MostDestinations);
 
     // Of a destination that is not looked up: what the fullest of them held when all were counted, with the error of the count, and all that was opened since.
-    private ulong? MostElsewhere(CensusReading census, long countedAt)
+    private ulong? MostElsewhere(CensusReading census)
     {
-        if (opens.Since(walked?.At ?? countedAt) is not { } opened)
+        // A counter that has gone back began anew.
+        if (activeOpens.Read() is not { } now || (walked is null ? census.ActiveOpens : walked.Value.Opens) is not { } before || now < before)
         {
             return null;
         }
@@ -142,13 +140,14 @@ internal sealed class PortLookupCollector : Collector
                 rows.Where(row => Held(row) < From * usable.Count).Select(Held).DefaultIfEmpty().Max(),
                 rows.Length < census.Destinations.Length ? rows.Select(Held).DefaultIfEmpty().Min() : 0)
                 + census.Errors.First(error => error.Family == "conn_ephemeral_destination_ports").Error;
-        return (ulong)Math.Min(usable.Count, held + opened + census.Blocked);
+        return (ulong)Math.Min(usable.Count, held + (now - before) + census.Blocked);
     }
 
     private void Walk(CollectContext context, PortSettings settings, CensusReading census)
     {
         long at = context.Time.GetTimestamp();
         TimeSpan begin = ThreadClock.CpuTime();
+        ulong? opens = activeOpens.Read();
         pauses.Begin();
         IReadOnlyList<SampledWalk.Estimate> estimates = Ask(socket => walk.Make(socket, usable, settings.Reuse, pauses));
         walks++;
@@ -158,7 +157,7 @@ internal sealed class PortLookupCollector : Collector
             .. estimates.Where(estimate => estimate.Held >= From * usable.Count && !census.Destinations.Any(row => row.Key == estimate.Key && Held(row) >= From * usable.Count)).Take(MostDestinations)
                 .Select(estimate => DestinationPorts.RowOf(estimate.Key, estimate.Interface, settings.Reuse.Timestamps ? null : false, estimate.Counts) with { Error = estimate.Error }),
         ];
-        walked = (at, (ulong)estimates.Where(estimate => estimate.Held < From * usable.Count).Select(estimate => estimate.Held + (double)estimate.Error).DefaultIfEmpty().Max());
+        walked = (at, (ulong)estimates.Where(estimate => estimate.Held < From * usable.Count).Select(estimate => estimate.Held + (double)estimate.Error).DefaultIfEmpty().Max(), opens);
         walkCost = ThreadClock.CpuTime() - begin;
         context.SpendSeldom(walkCost);
     }
