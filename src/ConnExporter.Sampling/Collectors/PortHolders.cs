@@ -29,6 +29,7 @@ internal sealed class PortHolders(KernelSource kernel) : IDisposable
     private SocketOwners? owners;
     private ImmutableArray<CensusReading.SightingRow> caught = [];
     private long? caughtAt;
+    private long? improvedAt;
     private bool isNoting;
 
     /// <summary>Starts a look at a destination.</summary>
@@ -88,8 +89,9 @@ internal sealed class PortHolders(KernelSource kernel) : IDisposable
         }
 
         // As long as some are unknown, more than a census reads: a destination is about to be lost.
-        if (wanted.Sockets > 0 && context.Admits(ImproveCost))
+        if (wanted.Sockets > 0 && (improvedAt is not { } at || context.Time.GetElapsedTime(at) >= AgainAfter || context.Admits(ImproveCost)))
         {
+            improvedAt = context.Time.GetTimestamp();
             owners.Improve(wanted, Links, context.Answered);
         }
 

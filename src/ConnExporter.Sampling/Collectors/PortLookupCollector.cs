@@ -47,7 +47,7 @@ internal sealed class PortLookupCollector : Collector
     private (long At, ulong Most, ulong? Opens)? walked;
     private TimeSpan walkCost;
     private ulong walks;
-    private (Destination Key, long At)? counted;
+    private (Destination Key, long At, bool IsAllTaken)? counted;
     private int turn;
 
     /// <summary>Looks into the network namespace that the kernel is read in.</summary>
@@ -165,12 +165,11 @@ internal sealed class PortLookupCollector : Collector
     private CensusReading.DestinationRow LookUp(CollectContext context, PortSettings settings, CensusReading.DestinationRow row, bool isFullest)
     {
         double share = Held(row) / usable.Count;
-        bool mayBeShort = isFullest && share >= NearlyFull;
-        int part = mayBeShort && MayCount(context, row.Key) ? 1 : share >= Half ? MorePorts : FewPorts;
-        Count(context, settings, row, part, isFullest);
+        Count(context, settings, row, share >= Half ? MorePorts : FewPorts, isFullest);
 
-        // A part of which every port is taken is no proof that all are.
-        if (part != 1 && isFullest && counts.Sum() == ports.Count && context.Admits(CountCost))
+        // Each port as it is about to be found short, and a part of which every port is taken is no proof that all are.
+        bool isAllTaken = counts.Sum() == ports.Count;
+        if (isFullest && counts.Sum() >= NearlyFull * ports.Count && MayCount(context, row.Key, isAllTaken))
         {
             Count(context, settings, row, 1, isFullest);
         }
@@ -219,15 +218,15 @@ internal sealed class PortLookupCollector : Collector
         }
     }
 
-    // Each port once, as it is about to be found short, and once a minute from then on: a sixteenth tells how it goes on.
-    private bool MayCount(CollectContext context, Destination key)
+    // Once a minute, whatever the budget has left: a part tells how it goes on, but not that the last one is gone.
+    private bool MayCount(CollectContext context, Destination key, bool isAllTaken)
     {
-        if (counted is { } before && before.Key == key && context.Time.GetElapsedTime(before.At) < BetweenCounts)
+        if (counted is { } before && before.Key == key && before.IsAllTaken == isAllTaken && context.Time.GetElapsedTime(before.At) < BetweenCounts)
         {
-            return false;
+            return isAllTaken && context.Admits(CountCost);
         }
 
-        counted = (key, context.Time.GetTimestamp());
+        counted = (key, context.Time.GetTimestamp(), isAllTaken);
         return true;
     }
 
