@@ -20,8 +20,11 @@ internal sealed class PortLookupCollector : Collector
     // A destination with less is far from an exhaustion: the bound is for it.
     private const double From = 0.1;
 
-    // From here on one port in sixteen, and of the fullest each one.
+    // From here on, and of the fullest, one port in sixteen.
     private const double Half = 0.5;
+
+    // So many are all asked for: a few milliseconds, and a part of them would say little.
+    private const int Few = 2048;
     private const double NearlyFull = 0.75;
     private const int FewPorts = 64;
     private const int MorePorts = 16;
@@ -157,7 +160,10 @@ internal sealed class PortLookupCollector : Collector
             .. estimates.Where(estimate => estimate.Held >= From * usable.Count && !census.Destinations.Any(row => row.Key == estimate.Key && Held(row) >= From * usable.Count)).Take(MostDestinations)
                 .Select(estimate => DestinationPorts.RowOf(estimate.Key, estimate.Interface, settings.Reuse.Timestamps ? null : false, estimate.Counts) with { Error = estimate.Error }),
         ];
-        walked = (at, (ulong)estimates.Where(estimate => estimate.Held < From * usable.Count).Select(estimate => estimate.Held + (double)estimate.Error).DefaultIfEmpty().Max(), opens);
+
+        // What the walk has not seen at all may hold as much as none of a part allows.
+        ulong unseen = PortSample.ErrorOf(0, Math.Max(1, usable.Count / PortWindows.Parts), usable.Count);
+        walked = (at, estimates.Where(estimate => estimate.Held < From * usable.Count).Select(estimate => (ulong)estimate.Held + estimate.Error).Append(unseen).Max(), opens);
         walkCost = ThreadClock.CpuTime() - begin;
         context.SpendSeldom(walkCost);
     }
@@ -165,11 +171,11 @@ internal sealed class PortLookupCollector : Collector
     private CensusReading.DestinationRow LookUp(CollectContext context, PortSettings settings, CensusReading.DestinationRow row, bool isFullest)
     {
         double share = Held(row) / usable.Count;
-        Count(context, settings, row, share >= Half ? MorePorts : FewPorts, isFullest);
+        Count(context, settings, row, usable.Count <= Few ? 1 : isFullest || share >= Half ? MorePorts : FewPorts, isFullest);
 
         // Each port as it is about to be found short, and a part of which every port is taken is no proof that all are.
         bool isAllTaken = counts.Sum() == ports.Count;
-        if (isFullest && counts.Sum() >= NearlyFull * ports.Count && MayCount(context, row.Key, isAllTaken))
+        if (isFullest && ports.Count < usable.Count && counts.Sum() >= NearlyFull * ports.Count && MayCount(context, row.Key, isAllTaken))
         {
             Count(context, settings, row, 1, isFullest);
         }
@@ -183,12 +189,6 @@ internal sealed class PortLookupCollector : Collector
     {
         TimeSpan begin = ThreadClock.CpuTime();
         PortSample.Choose(usable, part, turn++, ports);
-        if (ports.Count == 0)
-        {
-            // A range of a few ports has parts without any.
-            PortSample.Choose(usable, 1, 0, ports);
-        }
-
         Array.Clear(counts);
         holders.Begin(isFullest);
         Ask(socket =>
@@ -212,7 +212,7 @@ internal sealed class PortLookupCollector : Collector
                 context.Answered);
             return true;
         });
-        if (part == 1)
+        if (part == 1 && usable.Count > Few)
         {
             context.SpendSeldom(ThreadClock.CpuTime() - begin);
         }
