@@ -53,9 +53,17 @@ public sealed partial class AlertingTests
         ["conn-exporter-host: Memory of TCP"] = Elsewhere,
         ["conn-exporter-host: Orphans"] = Elsewhere,
         ["conn-exporter-host: Errors"] = Well,
+        ["conn-exporter-host: Ephemeral ports by destination"] = "nothing is looked up while the census is fresh",
+        ["conn-exporter-host: UDP sockets by unit"] = NoneHere,
+        ["conn-exporter-host: UDP errors"] = NoneHere,
+        ["conn-exporter-host: Accept queues of Unix sockets"] = NoneHere,
+        ["conn-exporter-host: Unix sockets that take nothing"] = NoneHere,
+        ["conn-exporter-host: Neighbours"] = Elsewhere,
+        ["conn-exporter-host: Connections of the instance"] = "no limit is given",
         ["conn-exporter-host: annotation Start of the exporter"] = "it has started once",
     };
 
+    private const string NoneHere = "there are no UDP sockets and no Unix queues in this network";
     private const string Well = "the exporter itself is well";
     private const string Forecast = "a forecast takes minutes of growth";
     private const string Elsewhere = "the kernel shows it in the first network namespace only";
